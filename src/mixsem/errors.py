@@ -1,0 +1,187 @@
+"""Named errors and warnings.
+
+An error says three things: what came, what is allowed, what to do next. Statistical trouble is not an
+error: it is a `Notice` kept on the fit, issued once as a warning whose category names the trouble.
+"""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+__all__ = [
+    "ConvergenceWarning",
+    "DataError",
+    "EmptyClusterWarning",
+    "FewStartsWarning",
+    "HeywoodWarning",
+    "MissingDataWarning",
+    "MixsemError",
+    "MixsemWarning",
+    "ModelError",
+    "ModelSyntaxError",
+    "NonPositiveDefiniteWarning",
+    "Notice",
+    "OptionError",
+    "OutputError",
+    "ResidualFloorWarning",
+    "SmallGroupWarning",
+    "UnsupportedModelError",
+    "UnusedFactorWarning",
+    "did_you_mean",
+    "enumerate_briefly",
+    "notify",
+]
+
+
+class MixsemError(Exception):
+    """Base of all errors of the package.
+
+    Parameters
+    ----------
+    got
+        What came, one sentence.
+    allowed
+        What is allowed, or what exists.
+    todo
+        What to do next.
+    """
+
+    def __init__(self, got: str, *, allowed: str = "", todo: str = "") -> None:
+        self.got, self.allowed, self.todo = got, allowed, todo
+        lines = [got, allowed and f"  allowed: {allowed}", todo and f"  next: {todo}"]
+        super().__init__("\n".join(line for line in lines if line))
+
+
+class DataError(MixsemError, ValueError):
+    """The data cannot be used: a missing column, text among numbers, no complete row."""
+
+
+class ModelError(MixsemError, ValueError):
+    """The model is not a model for these data: unknown factor, cycle, no degrees of freedom left."""
+
+
+class UnsupportedModelError(ModelError):
+    """The syntax is valid, but the method asked for cannot use this part of it."""
+
+
+class OptionError(MixsemError, ValueError):
+    """An argument is outside what is allowed."""
+
+
+class OutputError(MixsemError, OSError):
+    """A result cannot be written or read."""
+
+
+class ModelSyntaxError(MixsemError, ValueError):
+    """Model syntax that cannot be read, with the place where reading stopped.
+
+    Parameters
+    ----------
+    got, allowed, todo
+        As in `MixsemError`.
+    text
+        The whole model text.
+    line, column
+        Where it happened, both counted from 1.
+    """
+
+    def __init__(
+        self, got: str, *, text: str, line: int, column: int, allowed: str = "", todo: str = ""
+    ) -> None:
+        self.line, self.column = line, column
+        source = text.splitlines()[line - 1] if 0 < line <= len(text.splitlines()) else ""
+        marker = " " * (column - 1) + "^"
+        place = f"line {line}, column {column}: {got}\n    {source}\n    {marker}"
+        super().__init__(place, allowed=allowed, todo=todo)
+
+
+class MixsemWarning(UserWarning):
+    """Base of all warnings of the package."""
+
+
+class ConvergenceWarning(MixsemWarning):
+    """An optimiser stopped before it was done."""
+
+
+class HeywoodWarning(MixsemWarning):
+    """A variance was estimated as zero or negative."""
+
+
+class NonPositiveDefiniteWarning(MixsemWarning):
+    """A covariance matrix is not positive definite."""
+
+
+class SmallGroupWarning(MixsemWarning):
+    """A group has too few people for the model."""
+
+
+class MissingDataWarning(MixsemWarning):
+    """Rows were dropped because of missing values."""
+
+
+class EmptyClusterWarning(MixsemWarning):
+    """A cluster holds no group, or two clusters share the same regressions."""
+
+
+class FewStartsWarning(MixsemWarning):
+    """Few random starts reached the best solution."""
+
+
+class ResidualFloorWarning(MixsemWarning):
+    """A residual variance ran towards zero and was held at its floor."""
+
+
+class UnusedFactorWarning(MixsemWarning):
+    """A factor is measured, but the structural model does not use it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One piece of statistical trouble, as kept on a fit and shown in reports.
+
+    Attributes
+    ----------
+    category
+        The warning class that names the trouble.
+    text
+        What happened, what it means, what to do.
+    groups
+        Labels of the groups concerned, in the order of the fit; empty if none in particular.
+    """
+
+    category: type[MixsemWarning]
+    text: str
+    groups: tuple[Hashable, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the category, such as ``HeywoodWarning``."""
+        return self.category.__name__
+
+    def to_dict(self) -> dict[str, object]:
+        """As plain data for JSON."""
+        return {"name": self.name, "text": self.text, "groups": [str(g) for g in self.groups]}
+
+
+def notify(notices: Iterable[Notice], *, stacklevel: int = 3) -> None:
+    """Issue each notice as a warning of its category, pointing at the caller's frame."""
+    for notice in notices:
+        warnings.warn(notice.text, notice.category, stacklevel=stacklevel)
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """Return ``"did you mean 'x'?"`` for the closest candidate, or an empty string."""
+    names = [str(c) for c in candidates]
+    folded = {c.casefold(): c for c in names}
+    close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
+    return f"did you mean {folded[close[0]]!r}?" if close else ""
+
+
+def enumerate_briefly(things: Sequence[object], limit: int = 8) -> str:
+    """Join labels for a message, cutting a long list after `limit` with the count of the rest."""
+    shown = ", ".join(str(t) for t in things[:limit])
+    rest = len(things) - limit
+    return f"{shown} and {rest} more" if rest > 0 else shown

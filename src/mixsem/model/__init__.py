@@ -1,0 +1,1 @@
+"""Covariance structures compiled to index maps, their loss, and the optimiser."""

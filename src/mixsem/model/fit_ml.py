@@ -1,0 +1,160 @@
+"""Maximise the likelihood of a covariance structure by Fisher scoring with memory.
+
+Scoring with the expected information needs few steps, and a step is cheap: the information is a short formula
+(see `mixsem.kernels.covariance`) and its arrow shape makes a step linear in the number of groups. BFGS updates
+speed up the last digits where the model fits badly; steps are damped as Levenberg and Marquardt do whenever the
+loss does not fall.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels.arrow import ArrowSystem, factorize
+from .loss import Evaluation, MaximumLikelihood
+
+__all__ = ["Convergence", "Optimum", "maximize_likelihood"]
+
+Array = NDArray[np.float64]
+
+#: Levenberg-Marquardt damping starts at the first when a step fails, and gives up at the second.
+LEAST_DAMPED, MOST_DAMPED = 1e-2, 1e8
+
+
+@dataclass(frozen=True, slots=True)
+class Convergence:
+    """When to stop, and how it went is in `Optimum`.
+
+    Attributes
+    ----------
+    max_iterations
+        Scoring steps at most.
+    tolerance
+        Length of the last step in units of standard errors (root of the Newton decrement).
+    memory
+        Pairs of steps and gradient changes that the BFGS updates use.
+    """
+
+    max_iterations: int = 300
+    tolerance: float = 1e-8
+    memory: int = 12
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Optimum:
+    """Where the optimiser stopped.
+
+    Attributes
+    ----------
+    theta
+        Estimates, shape (P,).
+    loss_per_group
+        n_g F_g / 2, shape (G,).
+    gradient
+        Gradient of the loss, shape (P,).
+    system
+        Factorised expected information at theta, or None if it is singular.
+    converged, n_iterations, step
+        Whether, after how many steps, and the length of the last step in standard errors.
+    """
+
+    theta: Array
+    loss_per_group: Array
+    gradient: Array
+    system: ArrowSystem | None
+    converged: bool
+    n_iterations: int
+    step: float
+
+
+def maximize_likelihood(
+    loss: MaximumLikelihood, start: Array, settings: Convergence | None = None
+) -> Optimum:
+    """Maximise the likelihood from `start`."""
+    settings = settings or Convergence()
+    if start.size == 0:
+        return Optimum(start, loss.per_group(start), start, None, True, 0, 0.0)
+    theta, state, memory = start, loss.evaluate(start), _Memory(settings.memory)
+    damping, step, iteration = 0.0, np.inf, 0
+    while iteration < settings.max_iterations and damping < MOST_DAMPED:
+        iteration += 1
+        system = _try_factorize(loss, state, damping)
+        if system is None:
+            damping = max(10 * damping, LEAST_DAMPED)
+            continue
+        move = memory.direction(system, state.gradient)
+        step = float(np.sqrt(max(-(move @ state.gradient), 0.0)))
+        # Close to the optimum the change of the loss drowns in rounding: the step itself decides there.
+        if step <= settings.tolerance and damping == 0.0:
+            break
+        taken, moved = _sufficient_decrease(loss, theta, move, state)
+        if moved is None:
+            damping, memory = max(10 * damping, LEAST_DAMPED), _Memory(settings.memory)
+            continue
+        memory = memory.remember(taken, moved.gradient - state.gradient)
+        theta, state = theta + taken, moved
+        damping = 0.0 if damping <= LEAST_DAMPED else damping / 10
+    return Optimum(
+        theta=theta,
+        loss_per_group=state.per_group,
+        gradient=state.gradient,
+        system=_try_factorize(loss, state, 0.0),
+        converged=step <= settings.tolerance,
+        n_iterations=iteration,
+        step=step,
+    )
+
+
+class _Memory:
+    """The last steps and changes of the gradient, from which BFGS updates of the scoring step are made.
+
+    Scoring alone converges slowly where the model fits badly, because the expected information is then far from
+    the curvature of the likelihood; the memory learns the difference (limited-memory BFGS, two-loop recursion,
+    with the inverse expected information in place of the usual multiple of the identity).
+    """
+
+    def __init__(self, size: int, pairs: tuple[tuple[Array, Array, float], ...] = ()) -> None:
+        self.size, self.pairs = size, pairs
+
+    def remember(self, step: Array, change: Array) -> _Memory:
+        """A new memory with one more pair; a pair without positive curvature is not kept."""
+        curvature = float(step @ change)
+        if not curvature > 1e-10 * float(np.linalg.norm(step) * np.linalg.norm(change)):
+            return self
+        return _Memory(self.size, (*self.pairs, (step, change, 1.0 / curvature))[-self.size :])
+
+    def direction(self, system: ArrowSystem, gradient: Array) -> Array:
+        """The quasi-Newton step."""
+        q, weights = gradient.copy(), []
+        for step, change, rho in reversed(self.pairs):
+            weights.append(rho * float(step @ q))
+            q = q - weights[-1] * change
+        move = system.solve(q)
+        for (step, change, rho), weight in zip(self.pairs, reversed(weights), strict=True):
+            move = move + (weight - rho * float(change @ move)) * step
+        return -move if float(move @ gradient) > 0 else -system.solve(gradient)
+
+
+def _sufficient_decrease(
+    loss: MaximumLikelihood, theta: Array, move: Array, state: Evaluation
+) -> tuple[Array, Evaluation | None]:
+    """The longest of a few fractions of the step that lowers the loss enough, with the loss there; None if none."""
+    value = float(state.per_group.sum())
+    slope = float(move @ state.gradient)
+    for fraction in (1.0, 0.5, 0.25, 0.1, 0.03):
+        moved = loss.evaluate(theta + fraction * move)
+        allowed = value + 1e-4 * fraction * slope + 1e-13 * max(abs(value), 1.0)
+        if float(moved.per_group.sum()) <= allowed:
+            return fraction * move, moved
+    return move, None
+
+
+def _try_factorize(loss: MaximumLikelihood, state: Evaluation, damping: float) -> ArrowSystem | None:
+    """The factorised information, or None where it is singular."""
+    try:
+        return factorize(loss.model.layout, state.information, damping)
+    except np.linalg.LinAlgError:
+        return None

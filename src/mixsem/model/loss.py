@@ -1,0 +1,89 @@
+"""The ML loss of a covariance structure: value, gradient and expected information at theta."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels.covariance import (
+    Implied,
+    Inverted,
+    discrepancy,
+    entry_gradient,
+    entry_information,
+    inverse_and_log_det,
+)
+from .matrices import ModelMap
+
+__all__ = ["Evaluation", "MaximumLikelihood"]
+
+Array = NDArray[np.float64]
+
+
+class Evaluation(NamedTuple):
+    """The loss at one theta: per group, gradient over parameters, information per group and entry."""
+
+    per_group: Array  # (G,) n_g F_g / 2
+    gradient: Array  # (P,)
+    information: Array  # (G, E, E)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class MaximumLikelihood:
+    """Sum over groups of n_g F_g / 2, the normal-theory ML loss (half the chi-square statistic).
+
+    Attributes
+    ----------
+    model
+        The compiled model.
+    n
+        People per group, shape (G,).
+    S
+        Observed covariances with divisor n, shape (G, p, p).
+    means
+        Observed means, shape (G, p); used only if the model has a mean structure.
+    log_det_S
+        log|S| per group, shape (G,).
+    """
+
+    model: ModelMap
+    n: Array
+    S: Array
+    means: Array
+    log_det_S: Array
+
+    @classmethod
+    def of(cls, model: ModelMap, n: NDArray[np.int64], S: Array, means: Array) -> MaximumLikelihood:
+        """Prepare the loss: log-determinants are taken once."""
+        return cls(model, n.astype(float), S, means, inverse_and_log_det(S).log_det)
+
+    def value(self, theta: Array) -> float:
+        """The loss, infinite where an implied covariance matrix is not positive definite."""
+        return float(self.per_group(theta).sum())
+
+    def per_group(self, theta: Array) -> Array:
+        """The loss of each group, shape (G,)."""
+        implied = self.model.implied(theta)
+        return self._loss(inverse_and_log_det(implied.Sigma), self._deviation(implied))
+
+    def evaluate(self, theta: Array) -> Evaluation:
+        """Value, gradient and expected information; the last two mean nothing where the loss is infinite."""
+        implied = self.model.implied(theta)
+        inverted, deviation = inverse_and_log_det(implied.Sigma), self._deviation(implied)
+        entries = self.model.entry_vectors(implied)
+        per_entry = entry_gradient(entries, self.n, implied.Sigma, inverted.W, self.S, deviation)
+        return Evaluation(
+            per_group=self._loss(inverted, deviation),
+            gradient=self.model.add_up(per_entry),
+            information=entry_information(entries, self.n, inverted.W, self.model.meanstructure),
+        )
+
+    def _deviation(self, implied: Implied) -> Array | None:
+        """Observed minus implied means, or None when they are saturated."""
+        return self.means - implied.mu if self.model.meanstructure else None
+
+    def _loss(self, inverted: Inverted, deviation: Array | None) -> Array:
+        return 0.5 * self.n * discrepancy(inverted, self.S, self.log_det_S, deviation)

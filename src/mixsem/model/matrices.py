@@ -1,0 +1,189 @@
+"""theta <-> Lambda, Theta, Psi, B and means: an index map built once per model."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ModelError
+from ..kernels.arrow import ArrowLayout, arrow_layout
+from ..kernels.covariance import EntryVectors, Implied, implied_moments
+from ..syntax.table import ParameterTable, Row
+
+__all__ = ["MATRICES", "ModelMap", "compile_table"]
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+MATRICES = ("Lambda", "Theta", "Psi", "B", "nu", "alpha")
+LAMBDA, THETA, PSI, BETA, NU, ALPHA = range(6)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ModelMap:
+    """The compiled model: which entry of which matrix is which free parameter, in every group.
+
+    Attributes
+    ----------
+    observed, factors
+        Names of the rows and columns of Lambda.
+    entries
+        Names of the entries, such as ``"F1=~x2"``, length E.
+    matrix, row, column
+        Position of each entry, shape (E,); `matrix` indexes `MATRICES`.
+    free
+        Index of the free parameter behind each entry, -1 where fixed, shape (G, E).
+    fixed
+        Value of each entry where it is fixed, else 0, shape (G, E).
+    names
+        One name per free parameter, length P; a parameter of one group only ends in ``[group]``.
+    layout
+        How the groups' entries add up to parameters.
+    """
+
+    observed: tuple[str, ...]
+    factors: tuple[str, ...]
+    entries: tuple[str, ...]
+    matrix: Index
+    row: Index
+    column: Index
+    free: Index
+    fixed: Array
+    names: tuple[str, ...]
+    layout: ArrowLayout
+
+    @property
+    def n_free(self) -> int:
+        """Number of free parameters."""
+        return len(self.names)
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups."""
+        return self.free.shape[0]
+
+    @property
+    def meanstructure(self) -> bool:
+        """Whether means are modelled; if not, each group keeps its own saturated means."""
+        return bool((self.matrix >= NU).any())
+
+    def entry_values(self, theta: Array) -> Array:
+        """Value of every entry, shape (G, E)."""
+        return np.where(self.free >= 0, theta[np.maximum(self.free, 0)], self.fixed) if theta.size else self.fixed
+
+    def values_of(self, kind: int, theta: Array) -> Array:
+        """One model matrix (an index into `MATRICES`) for every group; zeros where the model has no entry."""
+        p, m = len(self.observed), len(self.factors)
+        shape = ((p, m), (p, p), (m, m), (m, m), (p,), (m,))[kind]
+        matrix = np.zeros((self.n_groups, *shape))
+        chosen = self.matrix == kind
+        values = self.entry_values(theta)[:, chosen]
+        row, column = self.row[chosen], self.column[chosen]
+        if kind >= NU:
+            matrix[:, row] = values
+        else:
+            matrix[:, row, column] = values
+        if kind in (THETA, PSI):
+            matrix[:, column, row] = values
+        return matrix
+
+    def implied(self, theta: Array) -> Implied:
+        """Implied moments of every group at theta."""
+        has_B, has_means = bool((self.matrix == BETA).any()), self.meanstructure
+        return implied_moments(
+            self.values_of(LAMBDA, theta),
+            self.values_of(THETA, theta),
+            self.values_of(PSI, theta),
+            self.values_of(BETA, theta) if has_B else None,
+            self.values_of(NU, theta) if has_means else None,
+            self.values_of(ALPHA, theta) if has_means else None,
+        )
+
+    def entry_vectors(self, implied: Implied) -> EntryVectors:
+        """The rank-two derivatives of every entry, as tabulated in `mixsem.kernels.covariance`."""
+        n_groups, p = implied.mu.shape
+        units = np.broadcast_to(np.eye(p), (n_groups, p, p))
+        effects, crossed = implied.LambdaA.swapaxes(1, 2), implied.LambdaPhi.swapaxes(1, 2)
+        u = np.empty((n_groups, self.matrix.size, p))
+        v = np.empty_like(u)
+        m = np.zeros((n_groups, self.matrix.size))
+        left = {LAMBDA: units, THETA: units, PSI: effects, BETA: effects, NU: units, ALPHA: effects}
+        right = {LAMBDA: crossed, THETA: units, PSI: effects, BETA: crossed}
+        for kind in range(6):
+            at = np.flatnonzero(self.matrix == kind)
+            u[:, at] = left[kind][:, self.row[at]]
+            v[:, at] = right[kind][:, self.column[at]] if kind in right else 0.0
+            if kind in (LAMBDA, BETA):
+                m[:, at] = implied.eta[:, self.column[at]]
+            elif kind in (NU, ALPHA):
+                m[:, at] = 1.0
+        diagonal = ((self.matrix == THETA) | (self.matrix == PSI)) & (self.row == self.column)
+        c = np.where(self.matrix >= NU, 0.0, np.where(diagonal, 0.5, 1.0))
+        return EntryVectors(u, v, c, m)
+
+    def add_up(self, per_entry: Array) -> Array:
+        """Add entry values (G, E) up to free parameters (P,)."""
+        used = self.free >= 0
+        return np.bincount(self.free[used], weights=per_entry[used], minlength=self.n_free)
+
+
+def compile_table(table: ParameterTable, groups: Sequence[Hashable]) -> ModelMap:
+    """Compile a parameter table: place every row in its matrix and number the free parameters.
+
+    Rows with the same label, within or over groups, are the same parameter. Parameters are numbered in the order
+    of the rows, group after group, so that the number does not depend on anything but the model.
+    """
+    observed, factors = list(table.observed), list(table.factors)
+    places = [_place(row, observed, factors) for row in table.rows]
+    free = np.full((len(groups), len(table.rows)), -1, dtype=np.int64)
+    fixed = np.zeros(free.shape)
+    names: list[str] = []
+    numbered: dict[str, int] = {}
+    for e, row in enumerate(table.rows):
+        for g, group in enumerate(groups):
+            value, label = row.fixed[g], row.label[g]
+            if value is not None:
+                fixed[g, e] = value
+                continue
+            if label in numbered:
+                free[g, e] = numbered[label]
+                continue
+            free[g, e] = len(names)
+            if label:
+                numbered[label] = len(names)
+            names.append(row.name if label or len(groups) == 1 else f"{row.name}[{group}]")
+    matrix, at_row, at_column = (np.array(x, dtype=np.int64) for x in zip(*places, strict=True))
+    return ModelMap(
+        observed=tuple(observed),
+        factors=tuple(factors),
+        entries=tuple(row.name for row in table.rows),
+        matrix=matrix,
+        row=at_row,
+        column=at_column,
+        free=free,
+        fixed=fixed,
+        names=tuple(names),
+        layout=arrow_layout(free, len(names)),
+    )
+
+
+def _place(row: Row, observed: list[str], factors: list[str]) -> tuple[int, int, int]:
+    """Matrix, row and column of a parameter."""
+    latent = row.lhs in factors
+    if row.op == "=~":
+        return LAMBDA, observed.index(row.rhs), factors.index(row.lhs)
+    if row.op == "~1":
+        return (ALPHA, factors.index(row.lhs), 0) if latent else (NU, observed.index(row.lhs), 0)
+    if latent != (row.rhs in factors):
+        raise ModelError(
+            f"{row.name} joins a factor and an observed variable",
+            allowed="(co)variances and regressions among factors, covariances among items",
+            todo="give the observed variable a factor of its own, or write a loading with =~",
+        )
+    if row.op == "~":
+        return BETA, factors.index(row.lhs), factors.index(row.rhs)
+    names, kind = (factors, PSI) if latent else (observed, THETA)
+    return kind, names.index(row.lhs), names.index(row.rhs)

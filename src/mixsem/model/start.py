@@ -1,0 +1,117 @@
+"""Starting values of a measurement model, from the covariances alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..syntax.table import ParameterTable
+from .matrices import LAMBDA, NU, PSI, THETA, ModelMap
+
+__all__ = ["starting_values"]
+
+Array = NDArray[np.float64]
+
+
+def starting_values(model: ModelMap, table: ParameterTable, n: Array, S: Array, means: Array) -> Array:
+    """A positive definite start, shape (P,): instrumental-variable loadings of the pooled covariance matrix
+    (the idea of Hägglund, 1982), group by group factor variances, and residual variances that fill the rest.
+
+    A start given by the user, ``start(v)*x``, wins.
+    """
+    pooled = np.einsum("g,gij->ij", n / n.sum(), S)
+    values = np.zeros(model.free.shape)
+    loadings = _loadings(model, pooled)
+    for e, kind in enumerate(model.matrix):
+        if kind == LAMBDA:
+            values[:, e] = loadings[model.row[e], model.column[e]]
+        elif kind == NU:
+            values[:, e] = means[:, model.row[e]]
+    phi = _factor_variances(loadings, S)
+    explained = np.einsum("pq,gq->gp", loadings**2, phi)
+    total = np.diagonal(S, axis1=1, axis2=2)
+    theta = np.maximum(total - explained, 0.2 * total)
+    correlation = _factor_correlations(loadings, pooled)
+    for e, (kind, i, j) in enumerate(zip(model.matrix, model.row, model.column, strict=True)):
+        if kind == PSI:
+            values[:, e] = correlation[i, j] * np.sqrt(phi[:, i] * phi[:, j])
+        elif kind == THETA and i == j:
+            values[:, e] = theta[:, i]
+    given = np.array([[np.nan if v is None else v for v in row.start] for row in table.rows]).T
+    values = np.where(np.isnan(given), values, given)
+    counts = model.add_up(np.ones(model.free.shape))
+    return model.add_up(values) / np.maximum(counts, 1.0)
+
+
+def _loadings(model: ModelMap, pooled: Array) -> Array:
+    """Loadings relative to the marker; an item of several factors is shared between them."""
+    loadings = np.zeros((len(model.observed), len(model.factors)))
+    at = np.flatnonzero(model.matrix == LAMBDA)
+    n_homes = np.bincount(model.row[at], minlength=len(model.observed))
+    for q in range(len(model.factors)):
+        entries = [e for e in at if model.column[e] == q]
+        fixed = [e for e in entries if model.free[0, e] < 0 and model.fixed[0, e] != 0]
+        own = [e for e in entries if n_homes[model.row[e]] == 1] or entries
+        marker = int(model.row[(fixed or own)[0]])
+        scale = model.fixed[0, fixed[0]] if fixed else 1.0
+        items = [int(model.row[e]) for e in own]
+        for item in (int(model.row[e]) for e in entries):
+            loadings[item, q] = scale * _ratio(pooled, items, item, marker) / n_homes[item]
+        if not fixed:  # unit variance: put the scale into the loadings
+            loadings[:, q] *= np.sqrt(max(_pooled_variance(pooled, loadings[:, q]), 1e-3))
+        for e in entries:
+            if model.free[0, e] < 0:
+                loadings[model.row[e], q] = model.fixed[0, e]
+    return loadings
+
+
+def _ratio(S: Array, items: list[int], item: int, marker: int) -> float:
+    """Loading of an item relative to the marker, with the other items as instruments."""
+    if item == marker:
+        return 1.0
+    others = [i for i in items if i not in (item, marker)]
+    instruments = S[marker, others]
+    if not others or float(instruments @ instruments) < 1e-12:
+        return float(np.sign(S[item, marker]) or 1.0)
+    ratio = float(S[item, others] @ instruments / (instruments @ instruments))
+    return float(np.clip(ratio, -5.0, 5.0)) if abs(ratio) > 0.05 else 0.05
+
+
+def _pooled_variance(S: Array, loading: Array) -> float:
+    """Least squares estimate of a factor's variance from the off-diagonal covariances of its items."""
+    outer = np.outer(loading, loading)
+    np.fill_diagonal(outer, 0.0)
+    weight = float((outer**2).sum())
+    return float((outer * S).sum() / weight) if weight > 0 else 0.0
+
+
+def _factor_variances(loadings: Array, S: Array) -> Array:
+    """Factor variances per group, kept between 5% and 95% of what the best item allows, shape (G, Q)."""
+    phi = np.empty((S.shape[0], loadings.shape[1]))
+    for q, loading in enumerate(loadings.T):
+        items = np.flatnonzero(loading)
+        squared = loading[items] ** 2
+        ceiling = (np.diagonal(S, axis1=1, axis2=2)[:, items] / squared).max(axis=1, initial=1e-6)
+        estimate = np.array([_pooled_variance(S_g, loading) for S_g in S])
+        phi[:, q] = np.clip(estimate, 0.05 * ceiling, 0.95 * ceiling)
+    return phi
+
+
+def _factor_correlations(loadings: Array, pooled: Array) -> Array:
+    """Correlations of the factors from the covariances of their items, shrunk until they are positive definite.
+
+    They are kept away from zero, where models with few items per factor are not identified.
+    """
+    Q = loadings.shape[1]
+    correlation = np.eye(Q)
+    variance = _factor_variances(loadings, pooled[None])[0]
+    for q in range(Q):
+        for r in range(q):
+            outer = np.outer(loadings[:, q], loadings[:, r])
+            outer[(loadings[:, q] * loadings[:, r]) != 0] = 0.0
+            estimate = float((outer * pooled).sum() / max(float((outer**2).sum()), 1e-12))
+            ratio = float(np.clip(estimate / np.sqrt(variance[q] * variance[r]), -0.8, 0.8))
+            correlation[q, r] = correlation[r, q] = ratio if abs(ratio) > 0.05 else 0.05
+    while np.linalg.eigvalsh(correlation)[0] < 0.05:
+        correlation = 0.8 * correlation + 0.2 * np.eye(Q)
+    return correlation
