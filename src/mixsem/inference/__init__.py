@@ -1,0 +1,1 @@
+"""Judging fits: fit measures and information criteria."""
