@@ -1,0 +1,175 @@
+"""FactorMoments: what the clustering needs to know of the data, whoever filled it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError, Notice, enumerate_briefly
+
+__all__ = ["FactorMoments", "positive_uniqueness", "repair_covariances"]
+
+Array = NDArray[np.float64]
+
+#: A unique variance at or below this share of the indicator's variance (a Heywood case) counts as this share
+#: where Theta is inverted; the factor then rests on that indicator, and no weight is infinite or negative.
+SMALLEST_UNIQUENESS = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class FactorMoments:
+    """Factor covariances per group, and the indicators they came from: the output of step 2.
+
+    Attributes
+    ----------
+    factors
+        Names of the factors, length Q.
+    groups
+        Labels of the groups, length G.
+    n
+        People per group, shape (G,).
+    Phi
+        Factor covariances, shape (G, Q, Q), positive definite.
+    indicators
+        Names of what was observed: the items, or one factor score per factor; length p.
+    Lambda, Theta
+        Loadings, shape (G, p, Q), and unique (co)variances, shape (G, p, p), of the indicators.
+    observed
+        Covariances of the indicators with divisor n, shape (G, p, p).
+    reliability
+        Share of true variance in each factor's score, shape (G, Q).
+    n_measurement
+        Free measurement parameters, counted in the information criteria.
+    method
+        ``"mmgsem"`` or the name of the method whose step 1 this came from.
+    notices
+        Statistical trouble so far, steps 1 and 2.
+
+    Examples
+    --------
+    A clustering can start from published factor covariances:
+
+    >>> import numpy as np
+    >>> from mixsem.factors import FactorMoments
+    >>> Phi = np.array([[[1.0, 0.5], [0.5, 1.0]], [[1.0, 0.1], [0.1, 1.0]]])
+    >>> moments = FactorMoments.from_covariances(Phi, n=[200, 300], factors=["F1", "F2"], groups=["a", "b"])
+    >>> moments.n_groups, moments.factors
+    (2, ('F1', 'F2'))
+    """
+
+    factors: tuple[str, ...]
+    groups: tuple[Hashable, ...]
+    n: NDArray[np.int64]
+    Phi: Array
+    indicators: tuple[str, ...]
+    Lambda: Array
+    Theta: Array
+    observed: Array
+    reliability: Array
+    n_measurement: int
+    method: str = "given"
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups, G."""
+        return len(self.groups)
+
+    @property
+    def n_total(self) -> int:
+        """People over all groups, N."""
+        return int(self.n.sum())
+
+    @classmethod
+    def from_covariances(
+        cls, Phi: object, *, n: object, factors: object, groups: object
+    ) -> FactorMoments:
+        """Start from factor covariances as they are, taken as measured without error.
+
+        Parameters
+        ----------
+        Phi
+            Covariances with divisor n, shape (G, Q, Q).
+        n
+            People per group, shape (G,).
+        factors, groups
+            Names, length Q and G.
+        """
+        covariances = np.array(Phi, dtype=float)
+        names, labels = tuple(factors), tuple(groups)  # type: ignore[arg-type, var-annotated]
+        sizes = np.array(n, dtype=np.int64)
+        G, Q = len(labels), len(names)
+        if covariances.shape != (G, Q, Q) or sizes.shape != (G,):
+            raise DataError(
+                f"Phi has shape {covariances.shape} and n {sizes.shape} for {G} groups and {Q} factors",
+                allowed=f"shapes ({G}, {Q}, {Q}) and ({G},)",
+                todo="give one matrix and one size per group",
+            )
+        _require_definite(covariances, labels)
+        ones = np.broadcast_to(np.eye(Q), (G, Q, Q)).copy()
+        return cls(
+            names, labels, sizes, covariances, names, ones, np.zeros((G, Q, Q)), covariances, np.ones((G, Q)), 0
+        )
+
+
+def _require_definite(covariances: Array, labels: tuple[Hashable, ...]) -> None:
+    symmetric = np.allclose(covariances, covariances.swapaxes(1, 2), rtol=1e-6, atol=1e-10)
+    bad = [g for g, S in zip(labels, covariances, strict=True) if not np.linalg.eigvalsh(S)[0] > 0]
+    if bad or not symmetric:
+        raise DataError(
+            "factor covariances are not symmetric"
+            if not symmetric
+            else f"factor covariances are not positive definite in {enumerate_briefly(bad)}",
+            allowed="symmetric positive definite matrices",
+            todo="check the order of rows and columns, or drop these groups",
+        )
+
+
+def repair_covariances(Phi: Array, ceiling: Array, smallest: float = 1e-3) -> tuple[Array, NDArray[np.bool_]]:
+    """Replace factor covariance matrices that are not positive definite by the nearest that are.
+
+    The nearest matrix in the scale of the factors' standard deviations has the same eigenvectors and eigenvalues
+    raised to `smallest`; a variance that is not positive is first set to 1% of `ceiling`. Matrices whose scaled
+    eigenvalues are all above zero are returned as they are.
+
+    Parameters
+    ----------
+    Phi
+        Shape (G, Q, Q).
+    ceiling
+        Variances of the factor scores, error included, shape (G, Q).
+    smallest
+        Smallest eigenvalue of a repaired correlation matrix.
+
+    Returns
+    -------
+    tuple
+        The matrices and which of them were repaired, shape (G,).
+    """
+    variances = np.diagonal(Phi, axis1=1, axis2=2)
+    scale = np.sqrt(np.where(variances > 0.0, variances, 0.01 * ceiling))
+    metric = scale[:, :, None] * scale[:, None, :]
+    values, vectors = np.linalg.eigh(Phi / metric)
+    broken = values[:, 0] <= 0.0
+    raised = np.maximum(values, smallest)
+    nearest = (vectors * raised[:, None, :]) @ vectors.swapaxes(1, 2) * metric
+    return np.where(broken[:, None, None], nearest, Phi), broken
+
+
+def positive_uniqueness(Theta: Array, observed: Array) -> Array:
+    """Theta made fit for inversion: Heywood cases raised, matrices that stay indefinite reduced to the diagonal.
+
+    Parameters
+    ----------
+    Theta, observed
+        Unique (co)variances and covariances of the indicators, shape (G, p, p).
+    """
+    p = Theta.shape[-1]
+    positive = Theta.copy()
+    lowest = SMALLEST_UNIQUENESS * np.diagonal(observed, axis1=1, axis2=2)
+    positive[:, range(p), range(p)] = np.maximum(np.diagonal(Theta, axis1=1, axis2=2), lowest)
+    positive[np.linalg.eigvalsh(positive)[:, 0] <= 0] *= np.eye(p)
+    return positive

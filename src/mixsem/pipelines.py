@@ -1,0 +1,89 @@
+"""Whole methods in one call: three steps each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .factors.sam import factor_moments
+from .measurement.blocks import Blocks
+from .measurement.mgcfa import MGCFA
+from .structural.fit import MixtureFit
+from .structural.mixture import Progress, StructuralMixture
+from .structural.select import MixtureSelection
+from .structural.starts import Start
+
+__all__ = ["mmgsem"]
+
+
+def mmgsem(
+    measurement: str,
+    structural: str,
+    data: object,
+    group: str | None = None,
+    *,
+    k: int | Sequence[int],
+    equal: Sequence[str] = ("loadings",),
+    partial: Sequence[str] = (),
+    blocks: Blocks = "factor",
+    residuals: str = "group",
+    equal_regressions: Sequence[str] = (),
+    n_starts: int = 200,
+    start: Start = "hard",
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> MixtureFit | MixtureSelection:
+    """Mixture multigroup SEM: which groups share the same relations among factors?
+
+    Step 1 fits a multigroup CFA (`MGCFA`), step 2 maps it to factor covariances (`factor_moments`), step 3
+    clusters the groups on the regressions among factors (`StructuralMixture`).
+
+    Parameters
+    ----------
+    measurement, structural
+        The two models in lavaan syntax.
+    data
+        A dataframe (pandas, polars, pyarrow, DuckDB), one row per person, or `SampleMoments`.
+    group
+        Column that names the group of each person. Not used with moments.
+    k
+        Number of clusters, or several to choose from, such as ``range(1, 7)``.
+    equal, partial, blocks
+        Options of `MGCFA`: parameters equal over groups, exceptions, measurement blocks.
+    residuals, equal_regressions, n_starts, start
+        Options of `StructuralMixture` (there called `residuals`, `equal`, `n_starts`, `start`).
+    seed
+        Seed of the random starts.
+    progress
+        Called as ``progress(stage, done, total)``.
+
+    Returns
+    -------
+    MixtureFit or MixtureSelection
+        One fit if `k` is a number, a mapping from k to fits with a selection table if it is several.
+
+    Raises
+    ------
+    ModelSyntaxError, ModelError, DataError, OptionError
+        As the three steps do.
+
+    Examples
+    --------
+    >>> import mixsem as mx
+    >>> survey = mx.data.simulated_survey()
+    >>> measurement, structural = mx.data.survey_models()
+    >>> fits = mx.mmgsem(measurement, structural, survey, group="country", k=range(1, 6), seed=1)
+    >>> fits.choices["chull"]
+    4
+
+    References
+    ----------
+    Perez Alonso, Rosseel, Vermunt & De Roover (2024), Mixture multigroup structural equation modeling: A novel
+    method for comparing structural relations across many groups. Psychological Methods.
+    """
+    step1 = MGCFA(measurement, equal=equal, partial=partial, blocks=blocks).fit(data, group)
+    if progress is not None:
+        progress("measurement", 1, 1)
+    mixture = StructuralMixture(
+        structural, k, residuals=residuals, equal=equal_regressions, n_starts=n_starts, start=start
+    )
+    return mixture.fit(factor_moments(step1), seed=seed, progress=progress)

@@ -1,0 +1,254 @@
+"""Fit the mixture of path models: EM from many starts at once, then a quasi-Newton finish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+
+from ..kernels.mixture import (
+    EMData,
+    Residuals,
+    class_log_densities,
+    coefficient_update,
+    normal_equations,
+    residual_matrices,
+    residual_products,
+    responsibilities,
+)
+
+__all__ = [
+    "EMSettings",
+    "EMState",
+    "initial_weights",
+    "own_coefficients",
+    "run_em",
+    "settle",
+    "sharpen",
+    "start_from",
+]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class EMSettings:
+    """When the iterations stop.
+
+    Attributes
+    ----------
+    tolerance
+        Change of log L between two iterations.
+    max_iterations
+        Iterations per start.
+    """
+
+    tolerance: float = 1e-6
+    max_iterations: int = 2000
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class EMState:
+    """All starts at one moment: z, shape (s, k, g); pi, (s, k); beta, (s, k, R); residuals; log L and counts, (s,)."""
+
+    z: Array
+    pi: Array
+    beta: Array
+    residuals: tuple[Residuals, ...]
+    loglik: Array
+    iterations: NDArray[np.int64]
+    converged: NDArray[np.bool_]
+
+    def take(self, which: NDArray[np.int64]) -> EMState:
+        """Only the given starts, in the given order."""
+        residuals = tuple(
+            Residuals(r.Psi[which], r.inverse[which], r.log_det[which], r.floored[which]) for r in self.residuals
+        )
+        return EMState(
+            self.z[which],
+            self.pi[which],
+            self.beta[which],
+            residuals,
+            self.loglik[which],
+            self.iterations[which],
+            self.converged[which],
+        )
+
+
+def own_coefficients(data: EMData) -> tuple[Array, tuple[Array, ...]]:
+    """Each group's own regressions and residual products: the path model fitted to one group, shape (G, R).
+
+    Iterated to convergence only where residuals covary (then the weights matter); else one step is exact.
+    """
+    n_groups = data.n.size
+    alone = replace(data, by_group=True, equal=np.zeros_like(data.equal))
+    z = np.eye(n_groups)[None]
+    state = start_from(alone, z, initial_weights(data, n_groups))
+    if any(len(block) > 1 for block in data.blocks):
+        for _ in range(200):
+            moved = _update(alone, state)
+            change = np.abs(moved.beta - state.beta).max()
+            state = moved
+            if change < 1e-10:
+                break
+    products = residual_products(alone, state.beta)
+    index = np.arange(n_groups)
+    return state.beta[0], tuple(E[0, index, index] for E in products)
+
+
+def initial_weights(data: EMData, n_clusters: int) -> tuple[Residuals, ...]:
+    """Residual matrices to weight the first M-step: half the outcome's variance in each group, no covariances."""
+    residuals = []
+    for block in data.blocks:
+        variance = 0.5 * np.diagonal(data.Phi, axis1=1, axis2=2)[:, block]
+        Psi = (variance[:, :, None] * np.eye(len(block)))[None, None]
+        inverse = (np.eye(len(block)) / variance[:, :, None])[None, None]
+        shape = (1, n_clusters, data.n.size)
+        residuals.append(
+            Residuals(
+                np.broadcast_to(Psi, (*shape, *Psi.shape[3:])),
+                np.broadcast_to(inverse, (*shape, *Psi.shape[3:])),
+                np.broadcast_to(np.log(variance).sum(axis=1), shape),
+                np.zeros(shape, dtype=bool),
+            )
+        )
+    return tuple(residuals)
+
+
+def start_from(data: EMData, z: Array, weights: tuple[Residuals, ...]) -> EMState:
+    """The state after a first M-step from given responsibilities z, shape (s, k, g)."""
+    H, h = normal_equations(data, z, weights)
+    beta = coefficient_update(data, H, h, np.zeros(h.shape), _ridge(data))
+    residuals = residual_matrices(data, residual_products(data, beta), z)
+    n_starts = z.shape[0]
+    return EMState(
+        z,
+        z.mean(axis=2),
+        beta,
+        residuals,
+        np.full(n_starts, -np.inf),
+        np.zeros(n_starts, dtype=np.int64),
+        np.zeros(n_starts, dtype=bool),
+    )
+
+
+def run_em(data: EMData, state: EMState, settings: EMSettings) -> EMState:
+    """Iterate every start until its log L changes by less than the tolerance.
+
+    Starts that are done leave the arrays, so that a slow one does not cost the time of all.
+    """
+    active = np.arange(state.loglik.size)
+    parts: list[tuple[NDArray[np.int64], EMState]] = []
+    current = state
+    for iteration in range(1, settings.max_iterations + 1):
+        moved = _update(data, current)
+        done = np.abs(moved.loglik - current.loglik) < settings.tolerance
+        current = replace(moved, iterations=moved.iterations + 1, converged=done)
+        if iteration == settings.max_iterations:
+            done = np.ones_like(done)
+        if done.any():
+            parts.append((active[done], current.take(np.flatnonzero(done))))
+            active, current = active[~done], current.take(np.flatnonzero(~done))
+        if active.size == 0:
+            break
+    order = np.argsort(np.concatenate([index for index, _ in parts]))
+    return _stack([part for _, part in parts]).take(order)
+
+
+def _update(data: EMData, state: EMState) -> EMState:
+    """One iteration: E-step with the current regressions, then M-step for pi, B and Psi."""
+    products = residual_products(data, state.beta)
+    z, loglik = responsibilities(class_log_densities(data, products, state.residuals), state.pi)
+    H, h = normal_equations(data, z, state.residuals)
+    beta = coefficient_update(data, H, h, state.beta, _ridge(data))
+    residuals = residual_matrices(data, residual_products(data, beta), z)
+    return EMState(z, z.mean(axis=2), beta, residuals, loglik, state.iterations, state.converged)
+
+
+def settle(data: EMData, state: EMState) -> EMState:
+    """A last E-step, so that z and log L belong to the final regressions and residuals."""
+    z, loglik = responsibilities(
+        class_log_densities(data, residual_products(data, state.beta), state.residuals), state.pi
+    )
+    return replace(state, z=z, loglik=loglik)
+
+
+def _ridge(data: EMData) -> Array:
+    """Proximal weight per coefficient: 1e-9 of what all groups together know about it."""
+    variances = np.diagonal(data.Phi, axis1=1, axis2=2)
+    information = (data.n[:, None] * variances[:, data.predictor] / variances[:, data.outcome]).sum(axis=0)
+    return 1e-9 * information
+
+
+def sharpen(data: EMData, state: EMState) -> EMState:
+    """Finish one start (s = 1) with BFGS on log L, whose score EM has at hand: h - H beta and z - pi.
+
+    EM is slow where clusters overlap; the last digits come from here. Only for residual matrices of each group
+    and cluster: these are maximised out, so that log L depends on B and pi alone.
+    """
+    if not data.by_group:
+        return state
+    n_clusters = state.pi.shape[1]
+    own, same = np.flatnonzero(~data.equal), np.flatnonzero(data.equal)
+    C_own, C_same = data.design[:, own], data.design[:, same]
+    inverse = np.linalg.pinv(data.design)
+    kept = np.flatnonzero(state.pi[0] > 1e-12)  # a cluster that lost all its weight stays as it is
+
+    def unpack(x: Array) -> tuple[Array, Array]:
+        specific = x[: kept.size * own.size].reshape(kept.size, own.size)
+        common = x[specific.size : specific.size + same.size]
+        beta = state.beta[0].copy()
+        beta[kept] = specific @ C_own.T + C_same @ common + data.offset
+        pi = np.zeros(n_clusters)
+        pi[kept] = softmax(np.append(x[specific.size + same.size :], 0.0))
+        return beta[None], pi[None]
+
+    def objective(x: Array) -> tuple[float, Array]:
+        beta, pi = unpack(x)
+        products = residual_products(data, beta)
+        residuals = residual_matrices(data, products, None)
+        z, loglik = responsibilities(class_log_densities(data, products, residuals), pi)
+        H, h = normal_equations(data, z, residuals)
+        score = h[0] - np.einsum("krt,kt->kr", H[0], beta[0])
+        d_pi = z[0].sum(axis=1)[kept] - data.n.size * pi[0, kept]
+        gradient = np.concatenate([(score[kept] @ C_own).ravel(), (score @ C_same).sum(axis=0), d_pi[:-1]])
+        return -float(loglik[0]), -gradient
+
+    free = (state.beta[0] - data.offset) @ inverse.T
+    logits = log_softmax(np.log(np.maximum(state.pi[0, kept], 1e-300)))
+    x0 = np.concatenate([free[kept][:, own].ravel(), free[0, same], logits[:-1] - logits[-1]])
+    if x0.size == 0:
+        return state
+    result = minimize(objective, x0, jac=True, method="BFGS", options={"gtol": 1e-7, "maxiter": 500})
+    if not -result.fun > float(state.loglik[0]):
+        return state
+    beta, pi = unpack(result.x)
+    products = residual_products(data, beta)
+    residuals = residual_matrices(data, products, None)
+    z, loglik = responsibilities(class_log_densities(data, products, residuals), pi)
+    return replace(state, z=z, pi=pi, beta=beta, residuals=residuals, loglik=loglik)
+
+
+def _stack(states: list[EMState]) -> EMState:
+    """Put starts that ended at different iterations together again."""
+    residuals = tuple(
+        Residuals(
+            np.concatenate([r.Psi for r in block]),
+            np.concatenate([r.inverse for r in block]),
+            np.concatenate([r.log_det for r in block]),
+            np.concatenate([r.floored for r in block]),
+        )
+        for block in zip(*(s.residuals for s in states), strict=True)
+    )
+    return EMState(
+        np.concatenate([s.z for s in states]),
+        np.concatenate([s.pi for s in states]),
+        np.concatenate([s.beta for s in states]),
+        residuals,
+        np.concatenate([s.loglik for s in states]),
+        np.concatenate([s.iterations for s in states]),
+        np.concatenate([s.converged for s in states]),
+    )

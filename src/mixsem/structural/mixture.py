@@ -1,0 +1,303 @@
+"""Mixture of structural models: step 3 of MixMG-SEM, MixML-SEM and MixMG-BSEM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ModelError, Notice, OptionError, UnsupportedModelError, UnusedFactorWarning, notify
+from ..factors.moments import FactorMoments
+from ..kernels.mixture import EMData
+from .checks import mixture_notices
+from .em import EMSettings, EMState, initial_weights, own_coefficients, run_em, settle, sharpen, start_from
+from .fit import SAME_SOLUTION, MixtureFit, StartRecord
+from .observed import observed_log_likelihood
+from .path_model import PathModel, compile_structural
+from .search import split_and_merge
+from .select import MixtureSelection
+from .starts import Start, starting_partitions
+
+__all__ = ["StructuralMixture"]
+
+Array = NDArray[np.float64]
+Progress = Callable[[str, int, int], None]
+
+#: Starts advance together in batches whose arrays hold about this many densities, to bound memory.
+BATCH = 2_000_000
+
+
+@dataclass(frozen=True)
+class StructuralMixture:
+    """Clusters of groups that share the regressions among factors (equations 10 to 13).
+
+    Exogenous covariances belong to each group, residual variances to each group in each cluster, so that nothing
+    but the regressions drives the clustering.
+
+    Parameters
+    ----------
+    structural
+        Structural model in lavaan syntax: ``~`` among factors, ``~~`` among residuals of outcomes. It must be
+        recursive. A number fixes a regression, a label makes it the same in all clusters.
+    k
+        Number of clusters, or several numbers (such as ``range(1, 7)``) to choose from; they may start anywhere.
+    residuals
+        ``"group"``: residual (co)variances of each group and cluster (default); ``"cluster"``: of each cluster.
+    equal
+        Regressions that are the same in all clusters, such as ``("support ~ narcissism",)``.
+    n_starts
+        Random starts per number of clusters.
+    start
+        ``"hard"`` (random partitions), ``"soft"`` (random probabilities), or a partition to start from.
+    tolerance
+        EM stops when log L changes by less.
+    max_iterations
+        EM iterations per start at most.
+    residual_floor
+        Residual variances are kept above this share of the factor's variance; groups that hit it are named.
+
+    Examples
+    --------
+    >>> import mixsem as mx
+    >>> truth = mx.simulate.draw_truth(mx.simulate.Population(n_groups=24, n_clusters=2), seed=1)
+    >>> moments = mx.factors.FactorMoments.from_covariances(
+    ...     truth.Phi, n=[200] * 24, factors=["F1", "F2", "F3", "F4"], groups=range(24))
+    >>> fit = mx.StructuralMixture("F3 ~ F1 + F2; F4 ~ F1 + F3", k=2).fit(moments, seed=1)
+    >>> sorted(int(n) for n in (fit.clusters == 1).sum() + [0] * 1)[:0] or fit.k
+    2
+
+    References
+    ----------
+    Perez Alonso, Rosseel, Vermunt & De Roover (2024), Mixture multigroup structural equation modeling.
+    Psychological Methods. Zhao et al. (2025), Mixture multilevel structural equation modeling.
+    """
+
+    structural: str
+    k: int | Sequence[int]
+    residuals: str = "group"
+    equal: Sequence[str] = ()
+    n_starts: int = 200
+    start: Start = "hard"
+    tolerance: float = 1e-6
+    max_iterations: int = 5000
+    residual_floor: float = 1e-3
+
+    def fit(
+        self, moments: FactorMoments, *, seed: int | None = None, progress: Progress | None = None
+    ) -> MixtureFit | MixtureSelection:
+        """Find the clusters.
+
+        Parameters
+        ----------
+        moments
+            Factor covariances of the groups, from `factor_moments`.
+        seed
+            Seed of the random starts; the same seed gives the same numbers, and each k has its own stream.
+        progress
+            Called as ``progress(stage, done, total)``.
+
+        Returns
+        -------
+        MixtureFit or MixtureSelection
+            One fit if `k` is a number, a selection (a mapping from k to fits, with a table) if it is several.
+
+        Raises
+        ------
+        ModelSyntaxError, ModelError, UnsupportedModelError
+            If the structural model cannot be read or used.
+        OptionError
+            If an option is outside what is allowed, such as k larger than the number of groups.
+        """
+        numbers = _cluster_numbers(self.k, moments.n_groups)
+        _check_options(self)
+        path = compile_structural(self.structural, moments.factors, equal=self.equal)
+        used, remarks = _restrict(moments, path)
+        data = em_data(path, used, by_group=self.residuals == "group", floor=self.residual_floor)
+        own, own_products = own_coefficients(data)
+        fits = []
+        for k in numbers:
+            state, record = _best_start(self, data, own, used, k, seed, progress)
+            fit = _assemble(replace(self, k=k), used, path, data, state, record, own)
+            checks = mixture_notices(fit, data, own_products)
+            fits.append(replace(fit, notices=(*used.notices, *remarks, *checks)))
+            notify(checks)
+        notify(remarks)
+        return fits[0] if isinstance(self.k, int | np.integer) else MixtureSelection(tuple(fits))
+
+
+def _cluster_numbers(k: int | Iterable[int], n_groups: int) -> tuple[int, ...]:
+    """Check k and return the numbers of clusters, sorted."""
+    if n_groups < 2:
+        raise OptionError(
+            "there is one group only",
+            allowed="two groups or more",
+            todo="name the column of the groups in group=; with one group, fit an ordinary structural model",
+        )
+    numbers = [k] if isinstance(k, int | np.integer) else list(k)
+    wrong = [x for x in numbers if not isinstance(x, int | np.integer) or isinstance(x, bool) or not 1 <= x <= n_groups]
+    if wrong or not numbers:
+        came = f"k={wrong[0]!r}" if wrong else "k is an empty range"
+        raise OptionError(
+            f"{came} with {n_groups} groups",
+            allowed=f"whole numbers from 1 to {n_groups}",
+            todo="choose fewer clusters than groups, such as k=range(1, 7)",
+        )
+    return tuple(sorted({int(x) for x in numbers}))
+
+
+def _check_options(spec: StructuralMixture) -> None:
+    if spec.residuals not in ("group", "cluster"):
+        raise OptionError(f"residuals={spec.residuals!r}", allowed="'group' or 'cluster'", todo="choose one of them")
+    positive = {"n_starts": spec.n_starts, "tolerance": spec.tolerance, "max_iterations": spec.max_iterations}
+    for name, value in positive.items():
+        if not value > 0:
+            raise OptionError(f"{name}={value!r}", allowed="a positive number", todo=f"leave {name} out for its default")
+    if not 0 < spec.residual_floor < 1:
+        raise OptionError(
+            f"residual_floor={spec.residual_floor!r}", allowed="a share between 0 and 1", todo="use 0.001, the default"
+        )
+
+
+def _restrict(moments: FactorMoments, path: PathModel) -> tuple[FactorMoments, tuple[Notice, ...]]:
+    """Keep the factors of the structural model; say which ones are left out."""
+    left_out = [f for f in moments.factors if f not in path.factors]
+    if not left_out:
+        return moments, ()
+    q = [moments.factors.index(f) for f in path.factors]
+    other = [moments.factors.index(f) for f in left_out]
+    loads = np.abs(moments.Lambda).max(axis=0) > 0
+    shared = loads[:, q].any(axis=1) & loads[:, other].any(axis=1)
+    if shared.any():
+        name = left_out[0]
+        raise UnsupportedModelError(
+            f"the factor {name!r} is in no regression, but shares the item"
+            f" {moments.indicators[int(np.flatnonzero(shared)[0])]!r} with one that is",
+            allowed="factors that are left out of the structural model, if their items are their own",
+            todo=f"add {name!r} to a regression",
+        )
+    i = np.flatnonzero(loads[:, q].any(axis=1))
+    restricted = replace(
+        moments,
+        factors=path.factors,
+        Phi=moments.Phi[:, q][:, :, q],
+        indicators=tuple(moments.indicators[j] for j in i),
+        Lambda=moments.Lambda[:, i][:, :, q],
+        Theta=moments.Theta[:, i][:, :, i],
+        observed=moments.observed[:, i][:, :, i],
+        reliability=moments.reliability[:, q],
+    )
+    text = f"{', '.join(left_out)}: measured, but in no regression; left out of the structural model."
+    return restricted, (Notice(UnusedFactorWarning, text),)
+
+
+def em_data(path: PathModel, moments: FactorMoments, *, by_group: bool, floor: float) -> EMData:
+    """Compile the structural model and the factor moments to the arrays of the EM iterations."""
+    exogenous = np.array(path.exogenous, dtype=np.int64)
+    if exogenous.size == 0:
+        raise ModelError(
+            "the structural model has no exogenous factor", todo="at least one factor must be regressed on nothing"
+        )
+    Q = len(path.factors)
+    design = np.zeros((path.slot.size, path.equal.size))
+    free = np.flatnonzero(path.slot >= 0)
+    design[free, path.slot[free]] = 1.0
+    log_det = np.linalg.slogdet(moments.Phi[:, exogenous[:, None], exogenous])[1]
+    return EMData(
+        Phi=moments.Phi,
+        n=moments.n.astype(float),
+        outcome=path.outcome,
+        predictor=path.predictor,
+        offset=np.nan_to_num(path.fixed),
+        design=design,
+        equal=path.equal,
+        blocks=path.blocks,
+        constant=Q * np.log(2 * np.pi) + log_det + exogenous.size,
+        floor=floor * np.diagonal(moments.Phi, axis1=1, axis2=2),
+        by_group=by_group,
+    )
+
+
+def _best_start(
+    spec: StructuralMixture,
+    data: EMData,
+    own: Array,
+    moments: FactorMoments,
+    k: int,
+    seed: int | None,
+    progress: Progress | None,
+) -> tuple[EMState, StartRecord]:
+    """Run all starts, improve and finish the best one, and keep the record."""
+    rng = np.random.default_rng(None if seed is None else [seed, k])
+    z = starting_partitions(spec.start, moments.groups, k, spec.n_starts, rng)
+    settings = EMSettings(spec.tolerance, spec.max_iterations)
+    weights = initial_weights(data, k)
+    size = max(1, BATCH // (k * data.n.size))
+    best: EMState | None = None
+    ends: list[EMState] = []
+    for first in range(0, z.shape[0], size):
+        ended = settle(data, run_em(data, start_from(data, z[first : first + size], weights), settings))
+        top = ended.take(np.array([ended.loglik.argmax()]))
+        best = top if best is None or top.loglik[0] > best.loglik[0] else best
+        ends.append(ended)
+        if progress is not None:
+            progress(f"k = {k}", min(first + size, z.shape[0]), z.shape[0])
+    assert best is not None  # there is at least one start
+    if isinstance(spec.start, str):
+        best = split_and_merge(data, own, best, settings, rng, SAME_SOLUTION)
+    best = sharpen(data, best)
+    record = StartRecord(
+        logliks=np.concatenate([e.loglik for e in ends]),
+        iterations=np.concatenate([e.iterations for e in ends]),
+        converged=bool(best.converged[0]),
+        best=float(best.loglik[0]),
+    )
+    return best, record
+
+
+def _assemble(
+    spec: StructuralMixture,
+    moments: FactorMoments,
+    path: PathModel,
+    data: EMData,
+    state: EMState,
+    record: StartRecord,
+    own: Array,
+) -> MixtureFit:
+    """Order the clusters by size and put the solution into matrices."""
+    order = np.lexsort((*state.beta[0].T[::-1], -state.pi[0].round(12)))
+    n_groups, Q, k = data.n.size, data.n_factors, order.size
+    B = np.zeros((k, Q, Q))
+    B[:, path.outcome, path.predictor] = state.beta[0, order]
+    x = np.array(path.exogenous)
+    Psi = np.zeros((n_groups, k, Q, Q))
+    Psi[:, :, x[:, None], x] = data.Phi[:, None, x[:, None], x]
+    for block, residual in zip(path.blocks, state.residuals, strict=True):
+        j = np.array(block)
+        matrices = np.broadcast_to(residual.Psi[0], (k, n_groups, j.size, j.size))
+        Psi[:, :, j[:, None], j] = matrices[order].swapaxes(0, 1)
+    pi = state.pi[0, order]
+    n_sets = n_groups if spec.residuals == "group" else k
+    n_factors = (
+        (k - 1)
+        + path.n_regressions(k)
+        + n_groups * path.n_exogenous_parameters
+        + n_sets * path.n_residual_parameters
+    )
+    return MixtureFit(
+        specification=spec,
+        moments=moments,
+        path=path,
+        B=B,
+        Psi=Psi,
+        proportions=pi,
+        posterior=state.z[0, order].T,
+        loglik=float(state.loglik[0]),
+        loglik_observed=observed_log_likelihood(moments, B, Psi, pi),
+        n_params_factors=n_factors,
+        n_params=n_factors + moments.n_measurement,
+        own=own,
+        starts=record,
+        notices=(),
+    )
