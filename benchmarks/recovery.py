@@ -1,6 +1,6 @@
 """Claim: with 48 groups of 200 people and regressions of .4, the clusters are found (adjusted Rand index > .9).
 
-    python benchmarks/recovery.py [number of data sets]
+python benchmarks/recovery.py [number of data sets]
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import sys
 import warnings
 
 import numpy as np
-from common import MEASUREMENT, STRUCTURAL, report
 
 import mixsem as mx
+from common import MEASUREMENT, STRUCTURAL, report
 from mixsem.simulate import Population, adjusted_rand_index, draw_moments, draw_truth, match_labels
 
 LIMIT = 0.9

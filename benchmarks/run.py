@@ -11,9 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import recovery  # noqa: E402
-import step1_vs_lavaan  # noqa: E402
-import step3  # noqa: E402
+import recovery
+import step1_vs_lavaan
+import step3
 
 
 def main(arguments: list[str]) -> int:

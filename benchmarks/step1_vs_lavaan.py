@@ -16,9 +16,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from common import report, timed
 
 import mixsem as mx
+from common import report, timed
 
 LIMIT = 30.0
 HERE = Path(__file__).parent

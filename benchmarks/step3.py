@@ -1,6 +1,6 @@
 """Claim: 50 starts of K = 4 on 96 groups and 4 factors take less than 0.3 CPU seconds.
 
-    python benchmarks/step3.py
+python benchmarks/step3.py
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import sys
 import warnings
 
 import numpy as np
-from common import STRUCTURAL, report, timed
 
 import mixsem as mx
+from common import STRUCTURAL, report, timed
 from mixsem.simulate import Population, draw_moments, draw_truth
 
 LIMIT = 0.3
@@ -25,9 +25,7 @@ def main() -> bool:
     weights = np.linalg.solve(truth.Theta, truth.Lambda).swapaxes(1, 2)
     M = np.linalg.solve(weights @ truth.Lambda, weights)
     Phi = M @ (sample.covariances - truth.Theta) @ M.swapaxes(1, 2)
-    moments = mx.FactorMoments.from_covariances(
-        Phi, n=sample.n, factors=["F1", "F2", "F3", "F4"], groups=sample.groups
-    )
+    moments = mx.FactorMoments.from_covariances(Phi, n=sample.n, factors=["F1", "F2", "F3", "F4"], groups=sample.groups)
     mixture = mx.StructuralMixture(STRUCTURAL, k=4, n_starts=50)
     fit, seconds = timed(lambda: mixture.fit(moments, seed=1))
     found = mx.simulate.adjusted_rand_index(truth.clusters, fit.clusters)

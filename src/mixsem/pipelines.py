@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .data.intake import Data
 from .factors.sam import factor_moments
 from .measurement.blocks import Blocks
 from .measurement.mgcfa import MGCFA
@@ -18,7 +19,7 @@ __all__ = ["mmgsem"]
 def mmgsem(
     measurement: str,
     structural: str,
-    data: object,
+    data: Data,
     group: str | None = None,
     *,
     k: int | Sequence[int],

@@ -179,9 +179,9 @@ def test_published_numbers_of_holzinger_and_swineford():
 
 def test_24_groups_jointly():
     reference = GROUPS24["joint"]
-    fit = MGCFA(
-        "\n".join(reference["syntax"]), partial=tuple(GROUPS24["group_partial"]), blocks="joint"
-    ).fit(moments24())
+    fit = MGCFA("\n".join(reference["syntax"]), partial=tuple(GROUPS24["group_partial"]), blocks="joint").fit(
+        moments24()
+    )
     measures = fit.blocks[0].measures
     assert measures.df == reference["fit"]["df"] and measures.n_params == reference["fit"]["npar"]
     assert measures.chisq == pytest.approx(reference["fit"]["chisq"], abs=1e-4)

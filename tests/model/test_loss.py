@@ -61,9 +61,7 @@ def test_gradient_meets_finite_differences(kind):
     loss, theta = loss_of(compiled, rng), random_point(compiled, rng)
     gradient = loss.evaluate(theta).gradient
     h = 1e-6
-    numeric = np.array(
-        [(loss.value(theta + h * e) - loss.value(theta - h * e)) / (2 * h) for e in np.eye(theta.size)]
-    )
+    numeric = np.array([(loss.value(theta + h * e) - loss.value(theta - h * e)) / (2 * h) for e in np.eye(theta.size)])
     np.testing.assert_allclose(gradient, numeric, rtol=DIFFERENCE, atol=DIFFERENCE * np.abs(numeric).max())
 
 
@@ -96,9 +94,11 @@ def test_information_is_half_the_trace_formula():
     implied = compiled.implied(theta)
     W = inverse_and_log_det(implied.Sigma).W
     n = np.array([10.0, 20.0])
-    information = compiled.layout.gather.swapaxes(1, 2) @ entry_information(
-        compiled.entry_vectors(implied), n, W, meanstructure=False
-    ) @ compiled.layout.gather
+    information = (
+        compiled.layout.gather.swapaxes(1, 2)
+        @ entry_information(compiled.entry_vectors(implied), n, W, meanstructure=False)
+        @ compiled.layout.gather
+    )
     shared, h = compiled.layout.shared, 1e-6
     slopes = [
         (compiled.implied(theta + h * e).Sigma - compiled.implied(theta - h * e).Sigma) / (2 * h)

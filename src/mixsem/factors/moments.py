@@ -84,9 +84,7 @@ class FactorMoments:
         return int(self.n.sum())
 
     @classmethod
-    def from_covariances(
-        cls, Phi: object, *, n: object, factors: object, groups: object
-    ) -> FactorMoments:
+    def from_covariances(cls, Phi: object, *, n: object, factors: object, groups: object) -> FactorMoments:
         """Start from factor covariances as they are, taken as measured without error.
 
         Parameters
@@ -110,9 +108,7 @@ class FactorMoments:
             )
         _require_definite(covariances, labels)
         ones = np.broadcast_to(np.eye(Q), (G, Q, Q)).copy()
-        return cls(
-            names, labels, sizes, covariances, names, ones, np.zeros((G, Q, Q)), covariances, np.ones((G, Q)), 0
-        )
+        return cls(names, labels, sizes, covariances, names, ones, np.zeros((G, Q, Q)), covariances, np.ones((G, Q)), 0)
 
 
 def _require_definite(covariances: Array, labels: tuple[Hashable, ...]) -> None:

@@ -83,8 +83,7 @@ def _notices(step1: MeasurementFit, raw: Array, repaired: NDArray[np.bool_]) -> 
         return []
     groups = [step1.groups[g] for g in np.flatnonzero(repaired)]
     negative = [
-        f"{step1.factors[q]} in {step1.groups[g]}"
-        for g, q in np.argwhere(np.diagonal(raw, axis1=1, axis2=2) <= 0)
+        f"{step1.factors[q]} in {step1.groups[g]}" for g, q in np.argwhere(np.diagonal(raw, axis1=1, axis2=2) <= 0)
     ]
     detail = f" (no variance left for {enumerate_briefly(negative)})" if negative else ""
     return [

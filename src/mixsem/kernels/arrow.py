@@ -132,7 +132,7 @@ def factorize(layout: ArrowLayout, information: Array, damping: float = 0.0) -> 
     diagonal = np.einsum("gii->gi", H)  # a view: what follows changes H, which is ours
     diagonal *= 1.0 + damping
     diagonal[:, s:] += layout.local < 0  # padding: an identity block that meets a zero right-hand side
-    local_inverse = np.linalg.inv(H[:, s:, s:])
+    local_inverse = np.asarray(np.linalg.inv(H[:, s:, s:]), dtype=float)
     border = H[:, s:, :s]
     schur = H[:, :s, :s].sum(axis=0) - np.einsum("gms,gmn,gnt->st", border, local_inverse, border, optimize=True)
     return ArrowSystem(layout, border, local_inverse, np.linalg.inv(schur))

@@ -65,7 +65,7 @@ def implied_moments(
     Lambda: Array, Theta: Array, Psi: Array, B: Array | None, nu: Array | None, alpha: Array | None
 ) -> Implied:
     """Implied moments of every group; `None` stands for a matrix of zeros that the model does not have."""
-    n_groups, p, m = Lambda.shape
+    n_groups, _, m = Lambda.shape
     A = None if B is None else np.linalg.inv(np.eye(m) - B)
     LambdaA = Lambda if A is None else Lambda @ A
     Phi = Psi if A is None else A @ Psi @ A.swapaxes(1, 2)
@@ -115,7 +115,7 @@ def inverse_and_log_det(Sigma: Array) -> Inverted:
         return Inverted(*_by_cholesky(Sigma), np.ones(Sigma.shape[0], dtype=bool))
     except np.linalg.LinAlgError:
         pass  # some group is improper: find out which
-    proper = np.isfinite(Sigma).all(axis=(1, 2))
+    proper = np.asarray(np.isfinite(Sigma).all(axis=(1, 2)))
     safe = np.where(proper[:, None, None], Sigma, np.eye(Sigma.shape[-1]))
     values = np.linalg.eigvalsh(safe)
     proper &= values[:, 0] > 1e-14 * np.abs(values[:, -1])
@@ -134,9 +134,7 @@ def log_likelihood(F: Array, n: Array, log_det_S: Array, p: int) -> Array:
     return -0.5 * n * (p * np.log(2 * np.pi) + log_det_S + p + F)
 
 
-def entry_gradient(
-    entries: EntryVectors, n: Array, Sigma: Array, W: Array, S: Array, deviation: Array | None
-) -> Array:
+def entry_gradient(entries: EntryVectors, n: Array, Sigma: Array, W: Array, S: Array, deviation: Array | None) -> Array:
     """Gradient of sum_g n_g F_g / 2 for each group's entries, shape (G, E).
 
     For entry e it is n (c u' Omega v - m u' W d), Omega = W (Sigma - S - d d') W and W = Sigma^-1.

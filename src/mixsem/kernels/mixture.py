@@ -140,7 +140,7 @@ def _floored(E: Array, root: Array) -> Residuals:
     if E.shape[-1] == 1:
         floor = (root**2)[None, None, :, :, None]
         Psi = np.maximum(E, floor)
-        return Residuals(Psi, 1.0 / Psi, np.log(Psi[..., 0, 0]), (E < floor)[..., 0, 0])
+        return Residuals(Psi, 1.0 / Psi, np.log(Psi[..., 0, 0]), (floor > E)[..., 0, 0])
     scale = root[:, :, None] * root[:, None, :]
     values, vectors = np.linalg.eigh(E / scale)
     raised = np.maximum(values, 1.0)
@@ -150,10 +150,8 @@ def _floored(E: Array, root: Array) -> Residuals:
     return Residuals(Psi, inverse, log_det, values[..., 0] < 1.0)
 
 
-def class_log_densities(
-    data: EMData, products: tuple[Array, ...], residuals: tuple[Residuals, ...]
-) -> Array:
-    """log of the density of each group in each cluster (inner part of equation 13), shape (s, k, g)."""
+def class_log_densities(data: EMData, products: tuple[Array, ...], residuals: tuple[Residuals, ...]) -> Array:
+    """Log of group in each cluster (inner part of equation 13), shape (s, k, g)."""
     total = np.zeros(products[0].shape[:3])
     for E, residual in zip(products, residuals, strict=True):
         total += residual.log_det

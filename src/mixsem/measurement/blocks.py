@@ -73,15 +73,11 @@ def _tied_factors(table: ParameterTable) -> list[tuple[frozenset[str], Row]]:
         if row.op == "=~":
             ties += [(frozenset((row.lhs, other)), row) for other in homes[row.rhs] if other != row.lhs]
         elif row.op == "~~" and row.lhs != row.rhs and row.lhs in homes and row.rhs in homes:
-            ties += [
-                (frozenset((a, b)), row) for a in homes[row.lhs] for b in homes[row.rhs] if a != b
-            ]
+            ties += [(frozenset((a, b)), row) for a in homes[row.lhs] for b in homes[row.rhs] if a != b]
     return ties
 
 
-def _merge(
-    parts: list[set[str]], ties: list[frozenset[str]], factors: Sequence[str]
-) -> tuple[tuple[str, ...], ...]:
+def _merge(parts: list[set[str]], ties: list[frozenset[str]], factors: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     """Merge parts that a tie joins, and keep the order of the factors."""
     for tie in ties:
         touched = [part for part in parts if part & tie]

@@ -31,7 +31,7 @@ def _convergence(block: BlockFit, groups: Sequence[Hashable]) -> list[Notice]:
         remaining = np.abs(block.optimum.gradient) * np.nan_to_num(block.standard_errors, nan=np.inf)
     local = np.where(layout.local >= 0, remaining[np.maximum(layout.local, 0)], 0.0)
     worst = local.max(axis=1, initial=0.0)
-    named = tuple(groups[g] for g in np.argsort(-worst) if worst[g] > 1e-4)
+    named = tuple(groups[int(g)] for g in np.argsort(-worst) if worst[g] > 1e-4)
     return [
         Notice(
             ConvergenceWarning,
@@ -55,15 +55,15 @@ def _heywood(block: BlockFit, groups: Sequence[Hashable]) -> list[Notice]:
             if block.model.row[e] == block.model.column[e] and (block.model.free[:, e] < 0).all()
         }
         hit = np.argwhere(variances <= 0)
-        cases = [(g, i) for g, i in hit if i not in fixed]
+        cases = [(int(g), int(i)) for g, i in hit if i not in fixed]
         if cases:
             listed = [f"{names[i]} in {groups[g]} ({variances[g, i]:.3g})" for g, i in cases]
             notices.append(
                 Notice(
                     HeywoodWarning,
-                    f"{', '.join(block.factors)}: {what} zero or negative (a Heywood case): {enumerate_briefly(listed)}."
-                    " The model may not fit these groups, or they are too small to tell; consider dropping the item"
-                    " or the group, or freeing its loading.",
+                    f"{', '.join(block.factors)}: {what} zero or negative (a Heywood case):"
+                    f" {enumerate_briefly(listed)}. The model may not fit these groups,"
+                    " or they are too small to tell; consider dropping the item or the group, or freeing its loading.",
                     tuple(dict.fromkeys(groups[g] for g, _ in cases)),
                 )
             )
@@ -78,7 +78,7 @@ def _indefinite(block: BlockFit, groups: Sequence[Hashable]) -> list[Notice]:
         positive = np.diagonal(matrix, axis1=1, axis2=2).min(axis=1) > 0
         indefinite = positive & (np.linalg.eigvalsh(matrix)[:, 0] < 0)
         if indefinite.any():
-            named = tuple(groups[g] for g in np.flatnonzero(indefinite))
+            named = tuple(groups[int(g)] for g in np.flatnonzero(indefinite))
             notices.append(
                 Notice(
                     NonPositiveDefiniteWarning,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.intake import as_moments
+from ..data.intake import Data, as_moments
 from ..data.moments import SampleMoments
 from ..errors import DataError, ModelError, enumerate_briefly, notify
 from ..inference.fitmeasures import FitMeasures, fit_measures, srmr
@@ -19,6 +19,7 @@ from ..model.loss import MaximumLikelihood
 from ..model.matrices import ModelMap, compile_table
 from ..model.start import starting_values
 from ..syntax.sem import parse_model
+from ..syntax.support import require_measurement_model
 from ..syntax.table import ParameterTable, measurement_table
 from .blocks import Blocks, block_table, partition_factors
 from .checks import measurement_notices
@@ -68,7 +69,7 @@ class MGCFA:
     blocks: Blocks = "factor"
     std_lv: bool = False
 
-    def fit(self, data: object, group: str | None = None) -> MeasurementFit:
+    def fit(self, data: Data, group: str | None = None) -> MeasurementFit:
         """Fit the model.
 
         Parameters
@@ -91,7 +92,8 @@ class MGCFA:
             If the data lack an item, or a group's covariance matrix is singular.
         """
         syntax = parse_model(self.measurement)
-        moments = model_moments(data, syntax.indicators, group)
+        require_measurement_model(syntax)  # before the data are read: a wrong model is not a missing column
+        moments = as_moments(data, syntax.indicators, group)
         several = moments.n_groups > 1
         means = bool({"intercepts", "means"} & set(self.equal)) and several
         table = measurement_table(
@@ -115,11 +117,6 @@ class MGCFA:
             blocks,
             notices,
         )
-
-
-def model_moments(data: object, items: Sequence[str], group: str | None) -> SampleMoments:
-    """Moments of the model's items: selected from moments, or computed from rows complete on these items."""
-    return as_moments(data, items, group)  # type: ignore[arg-type]  # it says itself what it cannot take
 
 
 def _fit_block(table: ParameterTable, moments: SampleMoments) -> BlockFit:

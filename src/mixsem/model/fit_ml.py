@@ -23,6 +23,9 @@ Array = NDArray[np.float64]
 #: Levenberg-Marquardt damping starts at the first when a step fails, and gives up at the second.
 LEAST_DAMPED, MOST_DAMPED = 1e-2, 1e8
 
+#: Steps in a row that are hardly shorter than the shortest so far: rounding has been reached.
+STALLED = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Convergence:
@@ -70,15 +73,13 @@ class Optimum:
     step: float
 
 
-def maximize_likelihood(
-    loss: MaximumLikelihood, start: Array, settings: Convergence | None = None
-) -> Optimum:
+def maximize_likelihood(loss: MaximumLikelihood, start: Array, settings: Convergence | None = None) -> Optimum:
     """Maximise the likelihood from `start`."""
     settings = settings or Convergence()
     if start.size == 0:
         return Optimum(start, loss.per_group(start), start, None, True, 0, 0.0)
     theta, state, memory = start, loss.evaluate(start), _Memory(settings.memory)
-    damping, step, iteration = 0.0, np.inf, 0
+    damping, step, shortest, stalled, iteration = 0.0, np.inf, np.inf, 0, 0
     while iteration < settings.max_iterations and damping < MOST_DAMPED:
         iteration += 1
         system = _try_factorize(loss, state, damping)
@@ -86,9 +87,12 @@ def maximize_likelihood(
             damping = max(10 * damping, LEAST_DAMPED)
             continue
         move = memory.direction(system, state.gradient)
-        step = float(np.sqrt(max(-(move @ state.gradient), 0.0)))
-        # Close to the optimum the change of the loss drowns in rounding: the step itself decides there.
-        if step <= settings.tolerance and damping == 0.0:
+        step = max(-float(move @ state.gradient), 0.0) ** 0.5
+        # Go on below the tolerance until rounding stops the progress: what follows (Phi, log L of the clusters)
+        # depends on theta to first order, and must not depend on the order of rows, items or factors.
+        stalled = stalled + 1 if step > 0.7 * shortest else 0
+        shortest = min(step, shortest)
+        if damping == 0.0 and step <= settings.tolerance and (stalled >= STALLED or step < 1e-3 * settings.tolerance):
             break
         taken, moved = _sufficient_decrease(loss, theta, move, state)
         if moved is None:

@@ -127,7 +127,7 @@ class ModelMap:
     def add_up(self, per_entry: Array) -> Array:
         """Add entry values (G, E) up to free parameters (P,)."""
         used = self.free >= 0
-        return np.bincount(self.free[used], weights=per_entry[used], minlength=self.n_free)
+        return np.asarray(np.bincount(self.free[used], weights=per_entry[used], minlength=self.n_free), dtype=float)
 
 
 def compile_table(table: ParameterTable, groups: Sequence[Hashable]) -> ModelMap:

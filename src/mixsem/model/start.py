@@ -14,10 +14,11 @@ Array = NDArray[np.float64]
 
 
 def starting_values(model: ModelMap, table: ParameterTable, n: Array, S: Array, means: Array) -> Array:
-    """A positive definite start, shape (P,): instrumental-variable loadings of the pooled covariance matrix
-    (the idea of Hägglund, 1982), group by group factor variances, and residual variances that fill the rest.
+    """A start that gives positive definite matrices, shape (P,).
 
-    A start given by the user, ``start(v)*x``, wins.
+    Loadings come from the pooled covariance matrix with the other items as instruments (the idea of Hägglund,
+    1982), factor variances from each group, residual variances fill the rest. A start given by the user,
+    ``start(v)*x``, wins.
     """
     pooled = np.einsum("g,gij->ij", n / n.sum(), S)
     values = np.zeros(model.free.shape)

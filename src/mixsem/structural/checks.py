@@ -24,9 +24,7 @@ __all__ = ["mixture_notices"]
 FEW = 0.02
 
 
-def mixture_notices(
-    fit: MixtureFit, data: EMData, own_products: tuple[NDArray[np.float64], ...]
-) -> tuple[Notice, ...]:
+def mixture_notices(fit: MixtureFit, data: EMData, own_products: tuple[NDArray[np.float64], ...]) -> tuple[Notice, ...]:
     """All notices of one fit."""
     return (*_starts(fit), *_clusters(fit), *_floors(fit, data, own_products))
 

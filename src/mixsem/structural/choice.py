@@ -32,8 +32,8 @@ class Choice:
 def choose_clusters(fits: MixtureFit | MixtureSelection, k: int | None = None) -> Choice:
     """Choose the number of clusters to show.
 
-    The number asked for; otherwise CHull on the log-likelihood of the factors; where CHull cannot choose, because
-    fewer than three solutions lie on the hull, BIC_G on the same log-likelihood.
+    The number asked for; otherwise CHull on the log-likelihood of the factors; where CHull cannot choose,
+    because fewer than three solutions lie on the hull, BIC_G on the same log-likelihood.
 
     Parameters
     ----------
@@ -78,4 +78,3 @@ def choose_clusters(fits: MixtureFit | MixtureSelection, k: int | None = None) -
     best = min(fits.fits, key=lambda fit: fit.criteria.bic_g).k
     reason = "BIC_G prefers it on the log-likelihood of the factors; CHull had too few solutions to choose from"
     return Choice(best, "bic_g", reason)
-

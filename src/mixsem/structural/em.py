@@ -1,4 +1,4 @@
-"""Fit the mixture of path models: EM from many starts at once, then a quasi-Newton finish."""
+"""Fit the mixture of path models: EM from many starts at once."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
 
 from ..kernels.mixture import (
     EMData,
@@ -27,7 +25,6 @@ __all__ = [
     "own_coefficients",
     "run_em",
     "settle",
-    "sharpen",
     "start_from",
 ]
 
@@ -181,55 +178,6 @@ def _ridge(data: EMData) -> Array:
     variances = np.diagonal(data.Phi, axis1=1, axis2=2)
     information = (data.n[:, None] * variances[:, data.predictor] / variances[:, data.outcome]).sum(axis=0)
     return 1e-9 * information
-
-
-def sharpen(data: EMData, state: EMState) -> EMState:
-    """Finish one start (s = 1) with BFGS on log L, whose score EM has at hand: h - H beta and z - pi.
-
-    EM is slow where clusters overlap; the last digits come from here. Only for residual matrices of each group
-    and cluster: these are maximised out, so that log L depends on B and pi alone.
-    """
-    if not data.by_group:
-        return state
-    n_clusters = state.pi.shape[1]
-    own, same = np.flatnonzero(~data.equal), np.flatnonzero(data.equal)
-    C_own, C_same = data.design[:, own], data.design[:, same]
-    inverse = np.linalg.pinv(data.design)
-    kept = np.flatnonzero(state.pi[0] > 1e-12)  # a cluster that lost all its weight stays as it is
-
-    def unpack(x: Array) -> tuple[Array, Array]:
-        specific = x[: kept.size * own.size].reshape(kept.size, own.size)
-        common = x[specific.size : specific.size + same.size]
-        beta = state.beta[0].copy()
-        beta[kept] = specific @ C_own.T + C_same @ common + data.offset
-        pi = np.zeros(n_clusters)
-        pi[kept] = softmax(np.append(x[specific.size + same.size :], 0.0))
-        return beta[None], pi[None]
-
-    def objective(x: Array) -> tuple[float, Array]:
-        beta, pi = unpack(x)
-        products = residual_products(data, beta)
-        residuals = residual_matrices(data, products, None)
-        z, loglik = responsibilities(class_log_densities(data, products, residuals), pi)
-        H, h = normal_equations(data, z, residuals)
-        score = h[0] - np.einsum("krt,kt->kr", H[0], beta[0])
-        d_pi = z[0].sum(axis=1)[kept] - data.n.size * pi[0, kept]
-        gradient = np.concatenate([(score[kept] @ C_own).ravel(), (score @ C_same).sum(axis=0), d_pi[:-1]])
-        return -float(loglik[0]), -gradient
-
-    free = (state.beta[0] - data.offset) @ inverse.T
-    logits = log_softmax(np.log(np.maximum(state.pi[0, kept], 1e-300)))
-    x0 = np.concatenate([free[kept][:, own].ravel(), free[0, same], logits[:-1] - logits[-1]])
-    if x0.size == 0:
-        return state
-    result = minimize(objective, x0, jac=True, method="BFGS", options={"gtol": 1e-7, "maxiter": 500})
-    if not -result.fun > float(state.loglik[0]):
-        return state
-    beta, pi = unpack(result.x)
-    products = residual_products(data, beta)
-    residuals = residual_matrices(data, products, None)
-    z, loglik = responsibilities(class_log_densities(data, products, residuals), pi)
-    return replace(state, z=z, pi=pi, beta=beta, residuals=residuals, loglik=loglik)
 
 
 def _stack(states: list[EMState]) -> EMState:

@@ -12,12 +12,13 @@ from ..errors import ModelError, Notice, OptionError, UnsupportedModelError, Unu
 from ..factors.moments import FactorMoments
 from ..kernels.mixture import EMData
 from .checks import mixture_notices
-from .em import EMSettings, EMState, initial_weights, own_coefficients, run_em, settle, sharpen, start_from
+from .em import EMSettings, EMState, initial_weights, own_coefficients, run_em, settle, start_from
 from .fit import SAME_SOLUTION, MixtureFit, StartRecord
 from .observed import observed_log_likelihood
 from .path_model import PathModel, compile_structural
 from .search import split_and_merge
 from .select import MixtureSelection
+from .sharpen import sharpen
 from .starts import Start, starting_partitions
 
 __all__ = ["StructuralMixture"]
@@ -63,7 +64,8 @@ class StructuralMixture:
     >>> import mixsem as mx
     >>> truth = mx.simulate.draw_truth(mx.simulate.Population(n_groups=24, n_clusters=2), seed=1)
     >>> moments = mx.factors.FactorMoments.from_covariances(
-    ...     truth.Phi, n=[200] * 24, factors=["F1", "F2", "F3", "F4"], groups=range(24))
+    ...     truth.Phi, n=[200] * 24, factors=["F1", "F2", "F3", "F4"], groups=range(24)
+    ... )
     >>> fit = mx.StructuralMixture("F3 ~ F1 + F2; F4 ~ F1 + F3", k=2).fit(moments, seed=1)
     >>> sorted(int(n) for n in (fit.clusters == 1).sum() + [0] * 1)[:0] or fit.k
     2
@@ -135,8 +137,8 @@ def _cluster_numbers(k: int | Iterable[int], n_groups: int) -> tuple[int, ...]:
             allowed="two groups or more",
             todo="name the column of the groups in group=; with one group, fit an ordinary structural model",
         )
-    numbers = [k] if isinstance(k, int | np.integer) else list(k)
-    wrong = [x for x in numbers if not isinstance(x, int | np.integer) or isinstance(x, bool) or not 1 <= x <= n_groups]
+    numbers = list(k) if isinstance(k, Iterable) else [k]
+    wrong = [x for x in numbers if not _is_whole(x) or not 1 <= x <= n_groups]
     if wrong or not numbers:
         came = f"k={wrong[0]!r}" if wrong else "k is an empty range"
         raise OptionError(
@@ -147,13 +149,19 @@ def _cluster_numbers(k: int | Iterable[int], n_groups: int) -> tuple[int, ...]:
     return tuple(sorted({int(x) for x in numbers}))
 
 
+def _is_whole(x: object) -> bool:
+    return isinstance(x, int | np.integer) and not isinstance(x, bool)
+
+
 def _check_options(spec: StructuralMixture) -> None:
     if spec.residuals not in ("group", "cluster"):
         raise OptionError(f"residuals={spec.residuals!r}", allowed="'group' or 'cluster'", todo="choose one of them")
     positive = {"n_starts": spec.n_starts, "tolerance": spec.tolerance, "max_iterations": spec.max_iterations}
     for name, value in positive.items():
         if not value > 0:
-            raise OptionError(f"{name}={value!r}", allowed="a positive number", todo=f"leave {name} out for its default")
+            raise OptionError(
+                f"{name}={value!r}", allowed="a positive number", todo=f"leave {name} out"
+            )
     if not 0 < spec.residual_floor < 1:
         raise OptionError(
             f"residual_floor={spec.residual_floor!r}", allowed="a share between 0 and 1", todo="use 0.001, the default"
@@ -246,7 +254,7 @@ def _best_start(
     assert best is not None  # there is at least one start
     if isinstance(spec.start, str):
         best = split_and_merge(data, own, best, settings, rng, SAME_SOLUTION)
-    best = sharpen(data, best)
+    best = sharpen(data, best, settings)
     record = StartRecord(
         logliks=np.concatenate([e.loglik for e in ends]),
         iterations=np.concatenate([e.iterations for e in ends]),
@@ -280,10 +288,7 @@ def _assemble(
     pi = state.pi[0, order]
     n_sets = n_groups if spec.residuals == "group" else k
     n_factors = (
-        (k - 1)
-        + path.n_regressions(k)
-        + n_groups * path.n_exogenous_parameters
-        + n_sets * path.n_residual_parameters
+        (k - 1) + path.n_regressions(k) + n_groups * path.n_exogenous_parameters + n_sets * path.n_residual_parameters
     )
     return MixtureFit(
         specification=spec,

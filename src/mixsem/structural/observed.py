@@ -43,7 +43,7 @@ def observed_log_likelihood(moments: FactorMoments, B: Array, Psi: Array, propor
 
 
 def _log_density(moments: FactorMoments, Phi: Array, Theta: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """log density of each group, shape (G,), and whether its implied matrix is positive definite."""
+    """Log density of each group, shape (G,), and whether its implied matrix is positive definite."""
     Sigma = moments.Lambda @ Phi @ moments.Lambda.swapaxes(1, 2) + Theta
     log_det, W, proper = inverse_and_log_det(Sigma)
     trace = np.einsum("gij,gij->g", W, moments.observed)

@@ -256,9 +256,7 @@ def _residual_blocks(
     return [tuple(sorted(b)) for b in blocks]
 
 
-def _apply_covariance(
-    term: Term, index: dict[str, int], outcomes: list[int], joined: set[frozenset[int]]
-) -> None:
+def _apply_covariance(term: Term, index: dict[str, int], outcomes: list[int], joined: set[frozenset[int]]) -> None:
     """Add or remove one residual covariance, or refuse it."""
     value = term.modifiers.fixed[0] if term.modifiers.fixed else None
     where = f"line {term.line}, column {term.column}: '{term.lhs} ~~ {term.rhs}'"

@@ -1,0 +1,29 @@
+"""Tables, moments and covariance matrices in; sample moments per group out."""
+
+from .datasets import (
+    SurveyTruth,
+    holzinger_swineford_1939,
+    political_democracy,
+    simulated_survey,
+    survey_models,
+    survey_truth,
+)
+from .files import is_moments_file, read_table
+from .grouped import GroupedData, read_grouped
+from .intake import as_moments
+from .moments import SampleMoments
+
+__all__ = [
+    "GroupedData",
+    "SampleMoments",
+    "SurveyTruth",
+    "as_moments",
+    "holzinger_swineford_1939",
+    "is_moments_file",
+    "political_democracy",
+    "read_grouped",
+    "read_table",
+    "simulated_survey",
+    "survey_models",
+    "survey_truth",
+]

@@ -1,0 +1,157 @@
+"""The account of the rows: what was dropped, and which groups are too small to work with."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from itertools import compress
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import (
+    DataError,
+    MissingDataWarning,
+    NonPositiveDefiniteWarning,
+    Notice,
+    SmallGroupWarning,
+    enumerate_briefly,
+)
+
+__all__ = ["dropped_notices", "refuse_constant_items", "rows_notices", "singular_groups", "singular_notices"]
+
+# Smallest eigenvalue of a correlation matrix that still counts as positive; rounding leaves about 1e-15.
+SINGULAR = 1e-10
+
+
+def rows_notices(
+    groups: Sequence[Hashable], n: NDArray[np.int64], n_dropped: NDArray[np.int64], n_items: int
+) -> tuple[Notice, ...]:
+    """Return the notices about incomplete rows and about groups with too few complete ones."""
+    notices = []
+    if n_dropped.any():
+        notices.append(_incomplete_rows(groups, n, n_dropped))
+    small = n <= n_items
+    if small.any():
+        named = tuple(compress(groups, small))
+        notices.append(
+            Notice(
+                SmallGroupWarning,
+                f"{_groups(len(named))} no more complete rows than there are items ({n_items}), so the "
+                f"covariance matrix is singular: {_with_counts(named, n[small])}. Leave out small groups "
+                f"(min_size={n_items + 1} or more) or use fewer items.",
+                named,
+            )
+        )
+    return tuple(notices)
+
+
+def _incomplete_rows(
+    groups: Sequence[Hashable], n: NDArray[np.int64], n_dropped: NDArray[np.int64]
+) -> Notice:
+    rows = n + n_dropped
+    share = n_dropped / rows
+    text = (
+        f"Dropped {n_dropped.sum():,} of {rows.sum():,} rows ({n_dropped.sum() / rows.sum():.1%}) in which "
+        "an item is missing (listwise deletion)"
+    )
+    if len(groups) > 1:
+        worst = [g for g in np.argsort(-share, kind="stable")[:5] if n_dropped[g] > 0]
+        text += "; most in " + ", ".join(f"{groups[g]} ({n_dropped[g]} of {rows[g]})" for g in worst)
+    return Notice(MissingDataWarning, text + ".", tuple(compress(groups, n_dropped > 0)))
+
+
+def dropped_notices(
+    groups: Sequence[Hashable],
+    n: NDArray[np.int64],
+    n_dropped: NDArray[np.int64],
+    *,
+    group: str | None,
+    n_unlabelled: int,
+    n_rows: int,
+    min_size: int | None,
+) -> tuple[Notice, ...]:
+    """Return the notices about rows without a group and about groups left out altogether."""
+    notices = []
+    if n_unlabelled:
+        text = f"Dropped {n_unlabelled:,} of {n_rows:,} rows whose group ({group!r}) is missing."
+        notices.append(Notice(MissingDataWarning, text))
+    lost = n == 0
+    if lost.any():
+        named = tuple(compress(groups, lost))
+        text = f"{_groups(len(named))} no complete row and left the analysis: "
+        notices.append(Notice(MissingDataWarning, text + f"{_with_counts(named, n_dropped[lost])}.", named))
+    small = (n > 0) & (n < (min_size or 0))
+    if small.any():
+        named = tuple(compress(groups, small))
+        text = f"{_groups(len(named))} fewer than {min_size} complete rows and left the analysis (min_size): "
+        notices.append(Notice(SmallGroupWarning, text + f"{_with_counts(named, n[small])}.", named))
+    return tuple(notices)
+
+
+def singular_groups(covariances: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which covariance matrices (..., p, p), with positive variances, are not positive definite."""
+    scale = 1 / np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1))
+    correlations = covariances * scale[..., :, None] * scale[..., None, :]
+    singular: NDArray[np.bool_] = np.linalg.eigvalsh(correlations)[..., 0] < SINGULAR
+    return singular
+
+
+def singular_notices(
+    groups: Sequence[Hashable], n: NDArray[np.int64], covariances: NDArray[np.float64]
+) -> tuple[Notice, ...]:
+    """Return the notice about groups that have rows enough but a singular covariance matrix."""
+    named = tuple(compress(groups, singular_groups(covariances) & (n > covariances.shape[-1])))
+    if not named:
+        return ()
+    text = (
+        f"{_groups(len(named))} rows enough but a singular covariance matrix: {enumerate_briefly(named)}. "
+        "An item may be the copy or the sum of others there; leave out that item, or these groups."
+    )
+    return (Notice(NonPositiveDefiniteWarning, text, named),)
+
+
+def refuse_constant_items(
+    values: NDArray[np.float64],
+    n: NDArray[np.int64],
+    groups: Sequence[Hashable],
+    items: Sequence[str],
+    group: str | None,
+) -> None:
+    """Raise `DataError` if an item has no variance in a group; the rows of `values` are sorted by group."""
+    if len(groups) > 1 and n.max() == 1:
+        raise DataError(
+            f"every group has one complete row only: {group!r} seems to number the rows",
+            todo="name the column that holds the groups",
+        )
+    starts = np.cumsum(n) - n
+    constant = np.minimum.reduceat(values, starts, axis=0) == np.maximum.reduceat(values, starts, axis=0)
+    everywhere = tuple(compress(items, constant.all(axis=0)))
+    if everywhere:
+        where = "within any group" if len(groups) > 1 else "over the rows"
+        raise DataError(
+            f"no variation {where} in {enumerate_briefly(everywhere)}",
+            allowed="items that vary within groups",
+            todo="leave these items out of the model",
+        )
+    if constant.any():
+        found = [
+            _constant_in(label, int(size), tuple(compress(items, row)))
+            for label, size, row in zip(groups, n, constant, strict=True)
+            if row.any()
+        ]
+        raise DataError(
+            f"items without variation in a group: {enumerate_briefly(found, limit=5)}",
+            todo="leave out these groups (min_size= leaves out small ones) or these items",
+        )
+
+
+def _constant_in(label: Hashable, size: int, items: Sequence[str]) -> str:
+    return f"{label} (one complete row)" if size == 1 else f"{label} ({enumerate_briefly(items, limit=3)})"
+
+
+def _groups(count: int) -> str:
+    return "1 group has" if count == 1 else f"{count} groups have"
+
+
+def _with_counts(groups: Sequence[Hashable], n: NDArray[np.int64]) -> str:
+    return enumerate_briefly([f"{label} ({size})" for label, size in zip(groups, n, strict=True)])

@@ -1,0 +1,194 @@
+"""Any data frame in, the wanted columns out."""
+
+from __future__ import annotations
+
+import numbers
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from narwhals.exceptions import DuplicateError
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import DataError, OptionError, did_you_mean, enumerate_briefly
+
+if TYPE_CHECKING:
+    from narwhals.typing import IntoFrame
+
+__all__ = ["FrameLike", "check_items", "open_columns", "to_floats"]
+
+FrameLike: TypeAlias = "IntoFrame | Mapping[str, ArrayLike]"
+"""A pandas, polars or pyarrow table, a polars lazy frame, a DuckDB relation, or a mapping of columns."""
+
+_NUMBER = (numbers.Real, Decimal, np.bool_)
+
+
+def check_items(items: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the items as a tuple, or raise `OptionError` if they cannot be such."""
+    if isinstance(items, str):
+        raise OptionError(
+            f"items is the text {items!r}", allowed="a sequence of column names", todo=f"items=[{items!r}]"
+        )
+    names = tuple(items)
+    if not names:
+        raise OptionError("no items were given", allowed="one column name or more")
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise OptionError(f"items given twice: {enumerate_briefly(repeated)}", todo="name each item once")
+    return names
+
+
+def open_columns(data: FrameLike, wanted: Sequence[str]) -> nw.DataFrame[Any]:
+    """Take the wanted columns of a table; lazy tables are collected with these columns only.
+
+    Raises
+    ------
+    DataError
+        If `data` is not a table, a wanted column is missing or there twice, or there are no rows.
+    """
+    frame = _open(data)
+    columns: list[str] = frame.collect_schema().names()
+    unknown = [name for name in wanted if name not in columns]
+    if unknown:
+        raise _unknown_columns(unknown, columns, index=getattr(getattr(data, "index", None), "names", ()))
+    chosen = frame.select(*wanted)
+    eager = chosen.collect() if isinstance(chosen, nw.LazyFrame) else chosen
+    if len(eager) == 0:
+        raise DataError("the table has no rows")
+    return eager
+
+
+def _open(data: Any) -> nw.DataFrame[Any] | nw.LazyFrame[Any]:
+    try:
+        frame: Any = nw.from_native(pd.DataFrame(data) if isinstance(data, Mapping) else data)
+    except DuplicateError as error:
+        raise _repeated_columns(data) from error
+    except (TypeError, ValueError) as error:
+        path = isinstance(data, (str, Path))
+        raise DataError(
+            f"the data cannot be used as a table: {error}",
+            allowed="a pandas, polars or pyarrow table, a DuckDB relation, columns of one length by name",
+            todo="read the file first: read_table(path)" if path else "make it a table with named columns",
+        ) from error
+    # DuckDB lets a name in twice and its schema keeps one of the two.
+    if frame.implementation is nw.Implementation.DUCKDB and len(set(data.columns)) < len(data.columns):
+        raise _repeated_columns(data)
+    return frame
+
+
+def _unknown_columns(unknown: Sequence[str], columns: Sequence[object], index: Sequence[object]) -> DataError:
+    as_text = next((name for name in unknown if name in [str(c) for c in columns]), None)
+    if unknown[0] in index:
+        todo = f"{unknown[0]!r} is the index, make it a column: data.reset_index()"
+    elif as_text is not None:
+        todo = f"make {as_text} text, as names must be: data.columns = data.columns.astype(str)"
+    else:
+        todo = "; ".join(filter(None, (did_you_mean(str(name), map(str, columns)) for name in unknown[:3])))
+    return DataError(
+        "the table has no column " + ", ".join(repr(name) for name in unknown),
+        allowed=enumerate_briefly(columns, limit=20),
+        todo=todo or "check the spelling of the names",
+    )
+
+
+def _repeated_columns(data: Any) -> DataError:
+    # A pyarrow table has both: its `columns` are arrays.
+    names = Counter(list(getattr(data, "column_names", None) or data.columns))
+    return DataError(
+        "the table has more than one column named "
+        + enumerate_briefly([name for name, count in names.items() if count > 1]),
+        todo="rename or drop the copies",
+    )
+
+
+def to_floats(frame: nw.DataFrame[Any], items: Sequence[str]) -> NDArray[np.float64]:
+    """Read the items as numbers.
+
+    Parameters
+    ----------
+    frame
+        A table that holds the items.
+    items
+        Names of the p items.
+
+    Returns
+    -------
+    NDArray
+        (n, p) values, NaN where missing (null and NaN alike).
+
+    Raises
+    ------
+    DataError
+        If an item holds something else than numbers, or infinite values.
+    """
+    values = np.full((len(frame), len(items)), np.nan)
+    refused: dict[str, list[object]] = {}
+    for j, item in enumerate(items):
+        missing = frame[item].is_null()
+        present = frame[item].filter(~missing)
+        # Numbers and booleans convert as a whole; objects, categories and text are looked at one by one.
+        if present.dtype.is_numeric() or present.dtype == nw.Boolean:
+            values[~missing.to_numpy(), j] = present.cast(nw.Float64).to_numpy()
+        elif all(isinstance(value, _NUMBER) for value in present.to_list()):
+            values[~missing.to_numpy(), j] = [float(value) for value in present.to_list()]
+        else:
+            refused[item] = present.to_list()
+    if refused:
+        raise _not_numbers(refused)
+    infinite = np.isinf(values).sum(axis=0)
+    if infinite.any():
+        counts = [f"{item!r} ({count:,})" for item, count in zip(items, infinite, strict=True) if count]
+        raise DataError(
+            f"infinite values in {enumerate_briefly(counts)}",
+            todo="correct them, or make them missing",
+        )
+    return values
+
+
+def _not_numbers(refused: Mapping[str, Sequence[object]]) -> DataError:
+    """Say which values keep a column from being numbers, and what to do about it."""
+    complaints, todo = [], ""
+    for item, present in refused.items():
+        odd = [v for v in present if not isinstance(v, _NUMBER)]
+        unreadable = [v for v in odd if not _reads_as_number(v, float)]
+        text = any(isinstance(v, str) for v in odd)
+        if not unreadable:
+            complaints.append(f"column {item!r} holds numbers written as text, such as {odd[0]!r}")
+            todo = todo or f"convert it first, in pandas: data[{item!r}] = pandas.to_numeric(data[{item!r}])"
+        elif all(_reads_as_number(v, lambda s: float(s.replace(",", "."))) for v in unreadable):
+            complaints.append(
+                f"column {item!r} holds numbers with a decimal comma, such as {unreadable[0]!r}"
+            )
+            todo = todo or "read the file with decimal=','"
+        else:
+            counts = [
+                f"{value!r} ({count:,})" for value, count in Counter(map(str, unreadable)).most_common()
+            ]
+            kind = "text" if text else f"values of type {type(odd[0]).__name__}"
+            complaints.append(
+                f"column {item!r} holds {kind}: {enumerate_briefly(counts, limit=3)};"
+                f" {len(unreadable):,} of {len(present):,} values"
+            )
+            todo = (
+                todo or "make such values missing when reading the file (na_values=), or leave the item out"
+            )
+    return DataError(
+        enumerate_briefly(complaints, limit=3),
+        allowed="numbers: integers, floats, decimals, booleans, categories that are numbers",
+        todo=todo,
+    )
+
+
+def _reads_as_number(value: object, read: Callable[[str], float]) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        read(value)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,186 @@
+"""Any data frame in, complete rows sorted by group out: rows are read here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from itertools import compress
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError, Notice, OptionError, enumerate_briefly, notify
+from .account import dropped_notices, refuse_constant_items, rows_notices
+from .columns import FrameLike, check_items, open_columns, to_floats
+from .labels import code_labels
+
+__all__ = ["ALL", "GroupedData", "read_grouped"]
+
+ALL = "all"
+"""Label of the one group of data that are not grouped."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GroupedData:
+    """Complete rows of the items, with their groups coded once.
+
+    Attributes
+    ----------
+    items
+        Names of the p items.
+    group
+        Name of the grouping column, or None if the data are not grouped.
+    groups
+        Labels of the G groups as Python scalars, sorted; ``("all",)`` if the data are not grouped.
+    codes
+        (n,) position of each row's group in `groups`, ascending.
+    values
+        (n, p) answers, complete rows only, sorted by group.
+    rows
+        (n,) position of each row in the table that was read.
+    n
+        (G,) complete rows per group.
+    n_dropped
+        (G,) rows dropped per group because an item is missing.
+    n_rows
+        Rows of the table that was read.
+    notices
+        What was dropped, and which groups are small.
+    """
+
+    items: tuple[str, ...]
+    group: str | None
+    groups: tuple[Hashable, ...]
+    codes: NDArray[np.int64]
+    values: NDArray[np.float64]
+    rows: NDArray[np.int64]
+    n: NDArray[np.int64]
+    n_dropped: NDArray[np.int64]
+    n_rows: int
+    notices: tuple[Notice, ...] = ()
+
+    @classmethod
+    def from_frame(
+        cls, data: FrameLike, items: Sequence[str], group: str | None = None, *, min_size: int | None = None
+    ) -> GroupedData:
+        """Read the items of a table and code its groups.
+
+        Parameters
+        ----------
+        data
+            A pandas, polars or pyarrow table, a polars lazy frame, a DuckDB relation, or a mapping of
+            columns. Lazy tables are collected with the needed columns only.
+        items
+            Names of the p items: columns of numbers. Null and NaN are both missing.
+        group
+            Name of the grouping column, of any type; None for one group of all rows.
+        min_size
+            Leave out groups with fewer complete rows than this.
+
+        Returns
+        -------
+        GroupedData
+            The complete rows. What was left out is in its notices, each issued once as a warning.
+
+        Raises
+        ------
+        DataError
+            If a column is missing or holds text or infinite values, no row is complete, or an item does
+            not vary in a group.
+        OptionError
+            If `items`, `group` or `min_size` is not what is allowed.
+
+        Examples
+        --------
+        >>> data = {"x": [1, 2, 4, 8], "country": ["B", "B", "A", "A"]}
+        >>> grouped = GroupedData.from_frame(data, ["x"], "country")
+        >>> grouped.groups, grouped.codes, grouped.rows
+        (('A', 'B'), array([0, 0, 1, 1]), array([2, 3, 0, 1]))
+        """
+        grouped = read_grouped(data, items, group, min_size=min_size)
+        notify(grouped.notices)
+        return grouped
+
+    def __repr__(self) -> str:
+        """Sizes at a glance."""
+        return (
+            f"GroupedData: {len(self.groups):,} groups, {len(self.items)} items, "
+            f"{len(self.values):,} of {self.n_rows:,} rows"
+        )
+
+
+def read_grouped(
+    data: FrameLike, items: Sequence[str], group: str | None = None, *, min_size: int | None = None
+) -> GroupedData:
+    """Do what `GroupedData.from_frame` does without a warning: the notices are the caller's to issue."""
+    names = check_items(items)
+    if group in names:
+        raise OptionError(f"the grouping column {group!r} is also an item", todo="leave it out of the items")
+    if min_size is not None and min_size < 1:
+        raise OptionError(f"min_size={min_size}", allowed="a whole number of rows, 1 or more")
+
+    frame = open_columns(data, names if group is None else (*names, group))
+    values = to_floats(frame, names)
+    labels: tuple[Hashable, ...] = (ALL,)
+    codes = np.zeros(len(values), dtype=np.int64)
+    if group is not None:
+        labels, codes = code_labels(frame[group])
+
+    labelled, complete = codes >= 0, ~np.isnan(values).any(axis=1)
+    n = np.bincount(codes[labelled & complete], minlength=len(labels))
+    n_dropped = np.bincount(codes[labelled & ~complete], minlength=len(labels))
+    if n.sum() == 0:
+        raise _nothing_left(values, names, labelled, group)
+    keep = n >= (min_size or 1)
+    if not keep.any():
+        raise DataError(
+            f"no group has {min_size} complete rows; the largest has {n.max()}", todo="lower min_size"
+        )
+
+    notices = dropped_notices(
+        labels,
+        n,
+        n_dropped,
+        group=group,
+        n_unlabelled=int((~labelled).sum()),
+        n_rows=len(values),
+        min_size=min_size,
+    )
+    kept = tuple(compress(labels, keep))
+    used = np.flatnonzero(labelled & complete & keep[codes])
+    rows = used[np.argsort(codes[used], kind="stable")]
+    grouped = GroupedData(
+        items=names,
+        group=group,
+        groups=kept,
+        codes=(np.cumsum(keep) - 1)[codes[rows]],
+        values=values[rows],
+        rows=rows,
+        n=n[keep],
+        n_dropped=n_dropped[keep],
+        n_rows=len(values),
+        notices=notices + rows_notices(kept, n[keep], n_dropped[keep], len(names)),
+    )
+    refuse_constant_items(grouped.values, grouped.n, kept, names, group)
+    return grouped
+
+
+def _nothing_left(
+    values: NDArray[np.float64], items: Sequence[str], labelled: NDArray[np.bool_], group: str | None
+) -> DataError:
+    """Name the columns that leave no complete row."""
+    if not labelled.any():
+        return DataError(f"the grouping column {group!r} is missing in every row", todo="name another column")
+    missing = np.isnan(values[labelled]).sum(axis=0)
+    empty = list(compress(items, missing == labelled.sum()))
+    if empty:
+        return DataError(
+            f"no complete row: nothing was answered in {enumerate_briefly(empty)}",
+            todo="leave out these items",
+        )
+    worst = [f"{items[j]} ({missing[j]:,})" for j in np.argsort(-missing, kind="stable") if missing[j]]
+    return DataError(
+        f"no complete row in {labelled.sum():,}: some item is missing in each; missing values in "
+        + enumerate_briefly(worst),
+        todo="leave out the items with the most missing values",
+    )

@@ -1,0 +1,84 @@
+"""Whatever a method was given, as sample moments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import compress
+from typing import TypeAlias
+
+from ..errors import DataError, OptionError
+from .account import dropped_notices
+from .columns import FrameLike
+from .grouped import GroupedData, read_grouped
+from .moments import SampleMoments
+
+__all__ = ["Data", "as_moments"]
+
+Data: TypeAlias = "FrameLike | GroupedData | SampleMoments"
+"""What every ``fit`` takes: a table, rows that were read, or moments."""
+
+
+def as_moments(
+    data: Data,
+    items: Sequence[str],
+    group: str | None = None,
+    *,
+    min_size: int | None = None,
+) -> SampleMoments:
+    """Return the moments of these items, without a warning.
+
+    The notices are kept on the moments; the method that calls this passes them on.
+
+    Parameters
+    ----------
+    data
+        A table (see `GroupedData.from_frame`), rows already read, or moments.
+    items
+        Names of the p items; a selection if `data` are rows or moments already.
+    group
+        Name of the grouping column; not needed if `data` are rows or moments already.
+    min_size
+        Leave out groups with fewer complete rows than this.
+
+    Raises
+    ------
+    OptionError
+        If moments were given together with the name of another grouping column.
+    DataError
+        If the table cannot be used, or the moments lack an item or a group large enough.
+
+    Examples
+    --------
+    >>> moments = SampleMoments.from_covariances({"A": [[2.0]], "B": [[4.0]]}, n=10, items=["x"])
+    >>> as_moments(moments, ["x"]).groups
+    ('A', 'B')
+    """
+    if isinstance(data, GroupedData):
+        data = SampleMoments.from_grouped(data)
+    if not isinstance(data, SampleMoments):
+        return SampleMoments.from_grouped(read_grouped(data, items, group, min_size=min_size))
+    if group is not None and data.group is not None and group != data.group:
+        raise OptionError(
+            f"group={group!r}, but the moments are grouped by {data.group!r}", todo="omit group="
+        )
+    return (data if min_size is None else _without_small(data, min_size)).select(items)
+
+
+def _without_small(moments: SampleMoments, min_size: int) -> SampleMoments:
+    large = list(compress(moments.groups, moments.n >= min_size))
+    if not large:
+        raise DataError(
+            f"no group has {min_size} complete rows; the largest has {moments.n.max()}", todo="lower min_size"
+        )
+    left = moments.subset(large)
+    notices = dropped_notices(
+        moments.groups,
+        moments.n,
+        moments.n_dropped,
+        group=moments.group,
+        n_unlabelled=0,
+        n_rows=moments.n_total,
+        min_size=min_size,
+    )
+    return replace(left, notices=notices + left.notices)

@@ -1,0 +1,133 @@
+"""Group labels: coded once, as plain Python scalars in one fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..errors import DataError
+
+if TYPE_CHECKING:
+    import narwhals as nw
+
+__all__ = ["code_labels", "label_from_json", "label_to_json", "plain_labels", "positions", "sort_labels"]
+
+
+def plain_labels(values: Iterable[object]) -> list[Hashable]:
+    """Turn labels of any library into Python scalars.
+
+    Text, numbers, booleans, dates and datetimes keep their type; anything else (intervals, periods)
+    is named by its text. Floats become integers when all of them are whole: an integer column that
+    once held a missing value arrives as floats.
+    """
+    labels = [_plain(value) for value in values]
+    if labels and all(isinstance(x, float) and x.is_integer() for x in labels):
+        return [int(x) for x in labels if isinstance(x, float)]
+    return labels
+
+
+def _plain(value: object) -> Hashable:
+    if isinstance(value, np.datetime64):
+        value = pd.Timestamp(value)
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime(warn=False)
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if type(value) in (str, int, float, bool, date, datetime):
+        return value
+    return str(value)
+
+
+def sort_labels(labels: Iterable[Hashable]) -> tuple[Hashable, ...]:
+    """Sort labels in their own order when they can be compared, otherwise by their text.
+
+    Examples
+    --------
+    >>> sort_labels([10, 9]), sort_labels(["b", 10, "a"])
+    ((9, 10), (10, 'a', 'b'))
+    """
+    unsorted: list[Any] = list(labels)
+    try:
+        return tuple(sorted(unsorted))
+    except TypeError:
+        return tuple(sorted(unsorted, key=lambda label: (str(label), type(label).__name__)))
+
+
+def code_labels(column: nw.Series[Any]) -> tuple[tuple[Hashable, ...], NDArray[np.int64]]:
+    """Code a grouping column.
+
+    Parameters
+    ----------
+    column
+        The grouping column.
+
+    Returns
+    -------
+    labels
+        The distinct labels, sorted.
+    codes
+        (n,) position of each row's label in `labels`; -1 where the label is missing.
+    """
+    missing = column.is_null()
+    if column.dtype.is_float():
+        missing = missing | column.is_nan()
+    # Missing rows leave first: they would turn an integer column into floats.
+    present = column.filter(~missing)
+    try:
+        appearance, distinct = pd.factorize(present.to_numpy())
+    except TypeError as error:
+        raise DataError(
+            f"column {column.name!r} cannot group rows: its values are of type {column.dtype}",
+            allowed="text, whole numbers, booleans, categories, dates",
+        ) from error
+    # Written from the last row to the first, so that the first row of each label stays.
+    backwards = np.arange(len(appearance))[::-1]
+    first = np.empty(len(distinct), dtype=np.int64)
+    first[appearance[backwards]] = backwards
+    found = plain_labels(present[first.tolist()].to_list())
+    labels = sort_labels(set(found))
+    position = {label: code for code, label in enumerate(labels)}
+    codes = np.full(len(column), -1, dtype=np.int64)
+    codes[~missing.to_numpy()] = np.array([position[label] for label in found], dtype=np.int64)[appearance]
+    return labels, codes
+
+
+def label_to_json(label: Hashable) -> object:
+    """Write a label so that `label_from_json` returns it with its type.
+
+    Examples
+    --------
+    >>> label_to_json("AUT"), label_to_json(date(2020, 3, 1))
+    ('AUT', {'date': '2020-03-01'})
+    """
+    if isinstance(label, datetime):
+        return {"datetime": label.isoformat()}
+    if isinstance(label, date):
+        return {"date": label.isoformat()}
+    return label
+
+
+def label_from_json(written: object) -> Hashable:
+    """Read a label written by `label_to_json`; anything else is a `DataError`."""
+    match written:
+        case str() | bool() | int() | float():
+            return written
+        case {"datetime": str(text)}:
+            return datetime.fromisoformat(text)
+        case {"date": str(text)}:
+            return date.fromisoformat(text)
+    raise DataError(f"{written!r} is not a group label", allowed="text, number, true or false, date")
+
+
+def positions(wanted: Sequence[Hashable], among: Sequence[Hashable]) -> NDArray[np.int64]:
+    """Position of each wanted label among the known ones; all must be known."""
+    where = {label: i for i, label in enumerate(among)}
+    return np.array([where[label] for label in wanted], dtype=np.int64)

@@ -1,0 +1,319 @@
+"""What every method works on: size, means and covariance matrix of the items per group."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError, Notice, OptionError, did_you_mean, enumerate_briefly, notify
+from .account import rows_notices, singular_notices
+from .archive import FORMAT, VERSION, moments_fields, notice_to_json, read_json, write_json
+from .columns import FrameLike, check_items
+from .covariances import Labelled, MatrixLike, VectorLike, read_covariances
+from .grouped import GroupedData, read_grouped
+from .labels import label_to_json, positions, sort_labels
+from .pooling import centred_moments, pooled_moments
+
+__all__ = ["SampleMoments"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SampleMoments:
+    """Moments of the items per group: all that a likelihood of within-group centred data depends on.
+
+    Make them with `from_frame`, `from_covariances`, `from_grouped` or `load`.
+
+    Attributes
+    ----------
+    items
+        Names of the p items.
+    groups
+        Labels of the G groups as Python scalars, sorted; ``("all",)`` if the data are not grouped.
+    n
+        (G,) complete rows per group.
+    means
+        (G, p) means; zeros if they were not given.
+    covariances
+        (G, p, p) covariance matrices, divisor ``n`` (maximum likelihood).
+    n_dropped
+        (G,) rows dropped per group because an item is missing.
+    group
+        Name of the grouping column; None if there is none.
+    notices
+        What was dropped, and which groups are small or have a singular covariance matrix.
+    has_means
+        False if the means are not known.
+    """
+
+    items: tuple[str, ...]
+    groups: tuple[Hashable, ...]
+    n: NDArray[np.int64]
+    means: NDArray[np.float64]
+    covariances: NDArray[np.float64]
+    n_dropped: NDArray[np.int64]
+    group: str | None = None
+    notices: tuple[Notice, ...] = ()
+    has_means: bool = True
+
+    def __post_init__(self) -> None:
+        """Check that the shapes agree."""
+        g, p = len(self.groups), len(self.items)
+        shapes = (self.n.shape, self.means.shape, self.covariances.shape, self.n_dropped.shape)
+        if shapes != ((g,), (g, p), (g, p, p), (g,)):
+            raise DataError(
+                f"n, means, covariances and n_dropped have the shapes {shapes}",
+                allowed=f"{((g,), (g, p), (g, p, p), (g,))} for {g} groups and {p} items",
+            )
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups G."""
+        return len(self.groups)
+
+    @property
+    def n_total(self) -> int:
+        """Complete rows over all groups."""
+        return int(self.n.sum())
+
+    def __repr__(self) -> str:
+        """Sizes at a glance."""
+        return (
+            f"SampleMoments: {self.n_groups:,} groups, {len(self.items)} items, N = {self.n_total:,} "
+            f"({self.n.min():,} to {self.n.max():,} per group), {self.n_dropped.sum():,} rows dropped"
+        )
+
+    @classmethod
+    def from_frame(
+        cls, data: FrameLike, items: Sequence[str], group: str | None = None, *, min_size: int | None = None
+    ) -> SampleMoments:
+        """Compute the moments of a table; parameters and errors are those of `GroupedData.from_frame`.
+
+        Examples
+        --------
+        >>> data = {"x": [1, 2, 3, 4], "y": [1.0, 0.5, 2.5, 2.0]}
+        >>> moments = SampleMoments.from_frame(data, ["x", "y"])
+        >>> moments.means, moments.covariances
+        (array([[2.5, 1.5]]), array([[[1.25 , 0.625],
+                [0.625, 0.625]]]))
+        """
+        moments = cls.from_grouped(read_grouped(data, items, group, min_size=min_size))
+        notify(moments.notices)
+        return moments
+
+    @classmethod
+    def from_grouped(cls, grouped: GroupedData) -> SampleMoments:
+        """Compute the moments of rows already read, without a warning (the notices are kept)."""
+        means, covariances = centred_moments(grouped.values, grouped.n)
+        return cls(
+            items=grouped.items,
+            groups=grouped.groups,
+            n=grouped.n,
+            means=means,
+            covariances=covariances,
+            n_dropped=grouped.n_dropped,
+            group=grouped.group,
+            notices=grouped.notices + singular_notices(grouped.groups, grouped.n, covariances),
+        )
+
+    @classmethod
+    def from_covariances(
+        cls,
+        covariances: Mapping[Any, MatrixLike],
+        n: Labelled | int,
+        *,
+        means: Mapping[Any, VectorLike] | None = None,
+        items: Sequence[str] | None = None,
+        divisor: Literal["n-1", "n"] = "n-1",
+    ) -> SampleMoments:
+        """Start from covariance matrices, for example published ones, instead of rows.
+
+        Parameters
+        ----------
+        covariances
+            Covariance matrix (p x p) of each group label: data frames, ordered by their names, or
+            plain matrices in the order of `items`.
+        n
+            People per group, or one number for all groups.
+        means
+            p means of each group label; None if they are not known.
+        items
+            Names of the items: needed for plain matrices; for data frames their order, or a selection.
+        divisor
+            Divisor of the given matrices: "n-1" as of R, pandas and most publications, or "n".
+
+        Returns
+        -------
+        SampleMoments
+            With the covariance matrices turned to divisor n.
+
+        Raises
+        ------
+        DataError
+            If a matrix is not finite, symmetric and positive definite, or groups or items do not match.
+        OptionError
+            If the items have no names, or the divisor is not known.
+
+        Examples
+        --------
+        >>> moments = SampleMoments.from_covariances({"A": [[2.0]], "B": [[4.0]]}, n=10, items=["x"])
+        >>> moments.covariances.ravel(), moments.has_means
+        (array([1.8, 3.6]), False)
+        """
+        if divisor not in ("n-1", "n"):
+            raise OptionError(f"divisor={divisor!r}", allowed='"n-1" or "n"')
+        given = read_covariances(covariances, n, means, items)
+        scale = (given.n - 1) / given.n if divisor == "n-1" else np.ones(len(given.n))
+        moments = cls(
+            items=given.items,
+            groups=given.groups,
+            n=given.n,
+            means=given.means,
+            covariances=given.covariances * scale[:, None, None],
+            n_dropped=np.zeros_like(given.n),
+            has_means=means is not None,
+        )
+        return replace(moments, notices=moments._current_notices())
+
+    def select(self, items: Sequence[str]) -> SampleMoments:
+        """Keep these items, in this order; rows once dropped for another item stay dropped."""
+        names = check_items(items)
+        unknown = [name for name in names if name not in self.items]
+        if unknown:
+            raise DataError(
+                f"no item {enumerate_briefly(unknown)} in the moments",
+                allowed=enumerate_briefly(self.items, limit=20),
+                todo=did_you_mean(unknown[0], self.items) or "compute the moments with these items",
+            )
+        at = positions(names, self.items)
+        return self._renewed(
+            items=names, means=self.means[:, at], covariances=self.covariances[:, at[:, None], at[None, :]]
+        )
+
+    def subset(self, groups: Sequence[Hashable]) -> SampleMoments:
+        """Keep these groups, in the order of the moments."""
+        if isinstance(groups, str) or len(groups) == 0:
+            raise OptionError(f"groups={groups!r}", allowed="a list of one group label or more")
+        unknown = [label for label in groups if label not in self.groups]
+        if unknown:
+            raise DataError(
+                f"no group {enumerate_briefly(unknown)} in the moments",
+                allowed=enumerate_briefly(self.groups, limit=20),
+                todo=did_you_mean(str(unknown[0]), map(str, self.groups)),
+            )
+        return self._at(np.unique(positions(groups, self.groups)))
+
+    def merge(self, *others: SampleMoments) -> SampleMoments:
+        """Pool moments computed in parts, as if all rows had been read at once.
+
+        ``a.merge(b, c)`` and ``SampleMoments.merge(a, b, c)`` are the same. A group that is in several
+        parts is pooled exactly: sums of squares within the parts plus those between them (Chan, Golub &
+        LeVeque, 1983, The American Statistician 37, 242-247).
+
+        Raises
+        ------
+        DataError
+            If the parts do not have the same items or grouping column, or a group is in several parts
+            but its means are not known.
+        """
+        _check_alike(self, others)
+        parts = (self, *(other.select(self.items) for other in others))
+        pooled = replace(
+            self,
+            **pooled_moments(parts)._asdict(),
+            group=next((part.group for part in parts if part.group is not None), None),
+            has_means=all(part.has_means for part in parts),
+        )
+        history = dict.fromkeys(notice for part in parts for notice in part._history())
+        return replace(pooled, notices=(*history, *pooled._current_notices()))
+
+    def to_dict(self) -> dict[str, object]:
+        """As plain data for JSON, labels with their type."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "items": list(self.items),
+            "group": self.group,
+            "groups": [label_to_json(label) for label in self.groups],
+            "n": self.n.tolist(),
+            "n_dropped": self.n_dropped.tolist(),
+            "has_means": self.has_means,
+            "means": self.means.tolist(),
+            "covariances": self.covariances.tolist(),
+            "notices": [notice_to_json(notice) for notice in self.notices],
+        }
+
+    @classmethod
+    def from_dict(cls, content: object) -> SampleMoments:
+        """Read what `to_dict` wrote; `DataError` if it is anything else."""
+        moments = cls(**moments_fields(content))
+        return moments._at(positions(sort_labels(moments.groups), moments.groups))
+
+    def save(self, path: str | Path) -> None:
+        """Write to a ``.json`` or ``.json.gz`` file in full precision, all of it or nothing.
+
+        Raises
+        ------
+        OutputError
+            If the suffix is another one or the file cannot be written.
+        """
+        write_json(path, self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | Path) -> SampleMoments:
+        """Read a file that `save` wrote.
+
+        Raises
+        ------
+        OutputError
+            If there is no such file, or it cannot be read.
+        DataError
+            If it holds something else than sample moments, or those of a newer version.
+        """
+        return cls.from_dict(read_json(path))
+
+    def _current_notices(self) -> tuple[Notice, ...]:
+        """Return the notices that follow from the moments as they are."""
+        return rows_notices(self.groups, self.n, self.n_dropped, len(self.items)) + singular_notices(
+            self.groups, self.n, self.covariances
+        )
+
+    def _history(self) -> tuple[Notice, ...]:
+        """Return the notices that do not: what happened when the rows were read."""
+        current = self._current_notices()
+        return tuple(notice for notice in self.notices if notice not in current)
+
+    def _at(self, at: NDArray[np.int64]) -> SampleMoments:
+        """Take the groups at these positions."""
+        return self._renewed(
+            groups=tuple(self.groups[g] for g in at),
+            n=self.n[at],
+            means=self.means[at],
+            covariances=self.covariances[at],
+            n_dropped=self.n_dropped[at],
+        )
+
+    def _renewed(self, **changes: Any) -> SampleMoments:
+        """Change fields and bring the notices up to date."""
+        changed = replace(self, **changes)
+        return replace(changed, notices=self._history() + changed._current_notices())
+
+
+def _check_alike(one: SampleMoments, others: Sequence[SampleMoments]) -> None:
+    odd = next((other.items for other in others if set(other.items) != set(one.items)), None)
+    if odd is not None:
+        raise DataError(
+            f"moments of {enumerate_briefly(odd)} cannot be merged with those of "
+            + enumerate_briefly(one.items),
+            allowed="the same items in all parts",
+            todo="select the items they have in common: moments.select([...])",
+        )
+    names = sorted({part.group for part in (one, *others) if part.group is not None})
+    if len(names) > 1:
+        raise DataError(
+            f"moments grouped by {enumerate_briefly(names)} cannot be merged", allowed="one grouping column"
+        )
