@@ -262,6 +262,7 @@ BAD_OPTIONS = [
     ({"k": [2, 99]}, "k=99"),
     ({"k": 2, "residuals": "none"}, "residuals='none'"),
     ({"k": 2, "n_starts": 0}, "n_starts=0"),
+    ({"k": 2, "n_starts": 2.5}, "n_starts=2.5"),
     ({"k": 2, "tolerance": -1.0}, "tolerance"),
     ({"k": 2, "residual_floor": 2.0}, "residual_floor"),
     ({"k": 2, "start": "random"}, "start='random'"),
@@ -278,6 +279,13 @@ def test_bad_options(options, message):
     moments, _ = simulated()
     with pytest.raises(OptionError, match=message):
         mx.StructuralMixture(CHAIN, **options).fit(moments)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "one"])
+def test_bad_seeds(seed):
+    moments, _ = simulated()
+    with pytest.raises(OptionError, match="seed="):
+        mx.StructuralMixture(CHAIN, k=2).fit(moments, seed=seed)
 
 
 def test_unknown_k_in_a_selection():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..data.intake import Data, as_moments
 from ..data.moments import SampleMoments
-from ..errors import DataError, ModelError, enumerate_briefly, notify
+from ..errors import DataError, ModelError, UnsupportedModelError, enumerate_briefly, notify
 from ..inference.fitmeasures import FitMeasures, fit_measures, srmr
 from ..kernels.covariance import log_likelihood
 from ..model.fit_ml import Optimum, maximize_likelihood
@@ -104,6 +104,7 @@ class MGCFA:
             std_lv=self.std_lv,
             meanstructure=means,
         )
+        _refuse_bounds(table)
         parts = partition_factors(table, self.blocks)
         blocks = tuple(_fit_block(block_table(table, part), moments) for part in parts)
         notices = (*moments.notices, *measurement_notices(blocks, moments.groups))
@@ -117,6 +118,17 @@ class MGCFA:
             blocks,
             notices,
         )
+
+
+def _refuse_bounds(table: ParameterTable) -> None:
+    """Maximum likelihood under bounds is not offered yet; to ignore a bound would be worse."""
+    for row in table.rows:
+        if any(np.isfinite(bound) for bound in (*row.lower, *row.upper)):
+            raise UnsupportedModelError(
+                f"line {row.line}, column {row.column}: {row.name} has the modifier lower() or upper()",
+                allowed="fixed values, labels and starting values",
+                todo="remove the bound; a variance estimated below zero is named in a warning",
+            )
 
 
 def _fit_block(table: ParameterTable, moments: SampleMoments) -> BlockFit:

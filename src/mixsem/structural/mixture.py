@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ModelError, Notice, OptionError, UnsupportedModelError, UnusedFactorWarning, notify
+from ..errors import ModelError, Notice, UnsupportedModelError, UnusedFactorWarning, notify
 from ..factors.moments import FactorMoments
 from ..kernels.mixture import EMData
 from .checks import mixture_notices
 from .em import EMSettings, EMState, initial_weights, own_coefficients, run_em, settle, start_from
 from .fit import SAME_SOLUTION, MixtureFit, StartRecord
 from .observed import observed_log_likelihood
+from .options import check_options, cluster_numbers
 from .path_model import PathModel, compile_structural
 from .search import split_and_merge
 from .select import MixtureSelection
@@ -112,8 +113,8 @@ class StructuralMixture:
         OptionError
             If an option is outside what is allowed, such as k larger than the number of groups.
         """
-        numbers = _cluster_numbers(self.k, moments.n_groups)
-        _check_options(self)
+        numbers = cluster_numbers(self.k, moments.n_groups)
+        check_options(self, seed)
         path = compile_structural(self.structural, moments.factors, equal=self.equal)
         used, remarks = _restrict(moments, path)
         data = em_data(path, used, by_group=self.residuals == "group", floor=self.residual_floor)
@@ -127,45 +128,6 @@ class StructuralMixture:
             notify(checks)
         notify(remarks)
         return fits[0] if isinstance(self.k, int | np.integer) else MixtureSelection(tuple(fits))
-
-
-def _cluster_numbers(k: int | Iterable[int], n_groups: int) -> tuple[int, ...]:
-    """Check k and return the numbers of clusters, sorted."""
-    if n_groups < 2:
-        raise OptionError(
-            "there is one group only",
-            allowed="two groups or more",
-            todo="name the column of the groups in group=; with one group, fit an ordinary structural model",
-        )
-    numbers = list(k) if isinstance(k, Iterable) else [k]
-    wrong = [x for x in numbers if not _is_whole(x) or not 1 <= x <= n_groups]
-    if wrong or not numbers:
-        came = f"k={wrong[0]!r}" if wrong else "k is an empty range"
-        raise OptionError(
-            f"{came} with {n_groups} groups",
-            allowed=f"whole numbers from 1 to {n_groups}",
-            todo="choose fewer clusters than groups, such as k=range(1, 7)",
-        )
-    return tuple(sorted({int(x) for x in numbers}))
-
-
-def _is_whole(x: object) -> bool:
-    return isinstance(x, int | np.integer) and not isinstance(x, bool)
-
-
-def _check_options(spec: StructuralMixture) -> None:
-    if spec.residuals not in ("group", "cluster"):
-        raise OptionError(f"residuals={spec.residuals!r}", allowed="'group' or 'cluster'", todo="choose one of them")
-    positive = {"n_starts": spec.n_starts, "tolerance": spec.tolerance, "max_iterations": spec.max_iterations}
-    for name, value in positive.items():
-        if not value > 0:
-            raise OptionError(
-                f"{name}={value!r}", allowed="a positive number", todo=f"leave {name} out"
-            )
-    if not 0 < spec.residual_floor < 1:
-        raise OptionError(
-            f"residual_floor={spec.residual_floor!r}", allowed="a share between 0 and 1", todo="use 0.001, the default"
-        )
 
 
 def _restrict(moments: FactorMoments, path: PathModel) -> tuple[FactorMoments, tuple[Notice, ...]]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import ModelError, OptionError, UnsupportedModelError, did_you_mean, enumerate_briefly
 from ..syntax.sem import ModelSyntax, Term, parse_model, parse_parameter
+from .support import require_structural_model
 
 __all__ = ["PathModel", "compile_structural"]
 
@@ -81,7 +82,7 @@ def compile_structural(text: str, factors: Sequence[str], *, equal: Sequence[str
         model text means the same.
     """
     syntax = parse_model(text)
-    _refuse_what_is_not_structural(syntax, factors)
+    require_structural_model(syntax, factors)
     regressions = [t for t in syntax.terms if t.op == "~"]
     if not regressions:
         raise ModelError(
@@ -108,92 +109,6 @@ def compile_structural(text: str, factors: Sequence[str], *, equal: Sequence[str
         slot=slot,
         equal=is_equal,
     )
-
-
-_BELONGS = {
-    "=~": "a loading belongs to the measurement model",
-    "~1": "factor means are not part of this clustering",
-    "|": "thresholds belong to the measurement of ordinal items, which this method does not fit",
-    "<~": "composites are not supported",
-}
-
-
-def _refuse_what_is_not_structural(syntax: ModelSyntax, factors: Sequence[str]) -> None:
-    """Every part is used or refused by name, with its line."""
-    for constraint in syntax.constraints:
-        raise UnsupportedModelError(
-            f"line {constraint.line}: a constraint with '{constraint.op}' in the structural model",
-            allowed="fixed values (0.5*x), labels and equal= for regressions that are the same in all clusters",
-            todo="give both regressions the same label, or drop the constraint",
-        )
-    for definition in syntax.definitions:
-        raise UnsupportedModelError(
-            f"line {definition.line}: the definition '{definition.name} :=' in the structural model",
-            allowed="regressions '~' and residual covariances '~~'",
-            todo="compute it from the coefficients of the fit",
-        )
-    for term in syntax.terms:
-        _check_operator(term)
-        for name in (term.lhs, term.rhs):
-            if name not in factors:
-                raise ModelError(
-                    f"line {term.line}, column {term.column}: {name!r} in the structural model is not a factor"
-                    " of the measurement model",
-                    allowed=enumerate_briefly(factors),
-                    todo=did_you_mean(name, factors) or "define it with =~ in the measurement model",
-                )
-        _check_modifiers(term)
-
-
-def _check_operator(term: Term) -> None:
-    where = f"line {term.line}, column {term.column}: '{term.lhs} {term.op} {term.rhs}'".rstrip()
-    if term.block is not None:
-        raise UnsupportedModelError(
-            f"{where} stands in a block '{term.block.kind}: {term.block.name}'",
-            allowed="one structural model for all groups; clusters are found, not named",
-            todo="remove the block header",
-        )
-    if term.op not in ("~", "~~"):
-        raise UnsupportedModelError(
-            f"{where}: {_BELONGS.get(term.op, 'this operator is not supported here')}",
-            allowed="regressions '~' and residual covariances '~~' among factors",
-            todo="move or remove it",
-        )
-    if term.op == "~" and term.lhs == term.rhs:
-        raise ModelError(f"{where}: a factor cannot predict itself", todo="remove it")
-
-
-def _check_modifiers(term: Term) -> None:
-    m = term.modifiers
-    where = f"line {term.line}, column {term.column}: '{term.lhs} {term.op} {term.rhs}'"
-    given = {
-        "start()": m.start,
-        "lower()": m.lower,
-        "upper()": m.upper,
-        "equal()": m.equal,
-        "prior()": m.prior,
-        "rv()": m.rv,
-        "efa()": m.efa,
-    }
-    for name, value in given.items():
-        if value:
-            raise UnsupportedModelError(
-                f"{where} has the modifier {name}",
-                allowed="a number (fixed) or a label (the same in all clusters)",
-                todo="remove the modifier; starting clusters are given with start=",
-            )
-    if len(m.fixed) > 1 or len(m.label) > 1:
-        raise UnsupportedModelError(
-            f"{where} has a modifier c(...) with one entry per group",
-            allowed="one number or one label, valid for all clusters",
-            todo="name regressions that are the same in all clusters in equal=",
-        )
-    if term.op == "~~" and (m.label and m.label[0]):
-        raise UnsupportedModelError(
-            f"{where} has a label: residual (co)variances cannot be constrained here",
-            allowed="y1 ~~ y2 (free) and y1 ~~ 0*y2 (none)",
-            todo="remove the label; residuals='cluster' makes them the same within a cluster",
-        )
 
 
 def _free_coefficients(
