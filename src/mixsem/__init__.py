@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from .measurement.fit import MeasurementFit
     from .measurement.mgcfa import MGCFA
     from .pipelines import mmgsem
+    from .report.files import save_results
     from .report.frames import clusters, glance, tidy
     from .report.summary import summary
+    from .structural.choice import choose_clusters
     from .structural.fit import MixtureFit
     from .structural.mixture import StructuralMixture
     from .structural.select import MixtureSelection
@@ -35,6 +37,7 @@ __all__ = [
     "MixtureSelection",
     "SampleMoments",
     "StructuralMixture",
+    "choose_clusters",
     "clusters",
     "data",
     "errors",
@@ -46,6 +49,7 @@ __all__ = [
     "mmgsem",
     "plots",
     "report",
+    "save_results",
     "simulate",
     "structural",
     "summary",
@@ -62,10 +66,12 @@ _HOME = {
     "MixtureSelection": "structural.select",
     "SampleMoments": "data.moments",
     "StructuralMixture": "structural.mixture",
+    "choose_clusters": "structural.choice",
     "clusters": "report.frames",
     "factor_moments": "factors.sam",
     "glance": "report.frames",
     "mmgsem": "pipelines",
+    "save_results": "report.files",
     "summary": "report.summary",
     "tidy": "report.frames",
 }

@@ -88,9 +88,7 @@ class ModelSyntaxError(MixsemError, ValueError):
         Where it happened, both counted from 1.
     """
 
-    def __init__(
-        self, got: str, *, text: str, line: int, column: int, allowed: str = "", todo: str = ""
-    ) -> None:
+    def __init__(self, got: str, *, text: str, line: int, column: int, allowed: str = "", todo: str = "") -> None:
         self.line, self.column = line, column
         source = text.splitlines()[line - 1] if 0 < line <= len(text.splitlines()) else ""
         marker = " " * (column - 1) + "^"

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import chi2, ncx2
+from scipy.special import chdtr, chdtrc, chndtr
 
 __all__ = ["FitMeasures", "fit_measures", "rmsea_interval", "srmr"]
 
@@ -92,7 +92,7 @@ def fit_measures(
     return FitMeasures(
         chisq=chisq,
         df=df,
-        pvalue=float(chi2.sf(chisq, df)) if df else np.nan,
+        pvalue=float(chdtrc(df, chisq)) if df else np.nan,
         baseline_chisq=baseline_chisq,
         baseline_df=baseline_df,
         cfi=1.0 - excess / worst if worst > 0 else 1.0,
@@ -121,15 +121,15 @@ def rmsea_interval(chisq: float, df: int, nobs: int, n_groups: int) -> tuple[flo
         return 0.0, 0.0, np.nan
 
     def noncentrality(probability: float) -> float:
-        if chi2.cdf(chisq, df) < probability:
+        if chdtr(df, chisq) < probability:
             return 0.0
         high = max(chisq, 1.0)
-        while ncx2.cdf(chisq, df, high) > probability:
+        while chndtr(chisq, df, high) > probability:
             high *= 2
-        return float(brentq(lambda nc: ncx2.cdf(chisq, df, nc) - probability, 1e-12, high, xtol=1e-10))
+        return float(brentq(lambda nc: chndtr(chisq, df, nc) - probability, 1e-12, high, xtol=1e-10))
 
     lower, upper = (float(np.sqrt(n_groups * noncentrality(q) / (nobs * df))) for q in (0.95, 0.05))
-    return lower, upper, float(ncx2.sf(chisq, df, nobs * df * 0.05**2 / n_groups))
+    return lower, upper, float(1.0 - chndtr(chisq, df, nobs * df * 0.05**2 / n_groups))
 
 
 def srmr(Sigma: Array, S: Array, n: NDArray[np.int64], mean_residuals: Array | None) -> float:

@@ -1,0 +1,96 @@
+"""The command line: it reads files, calls the steps, and writes. No statistics here.
+
+Nothing heavy is imported before the arguments are known to be good: ``mixsem --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import MixsemError
+from .console import print_error, tolerate_any_text
+from .parser import parse_arguments
+
+__all__ = ["main"]
+
+DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv
+        Arguments without the program's name; those of the process if None.
+
+    Returns
+    -------
+    int
+        Exit code: 0 done, 1 the computation failed, 2 wrong arguments or input that cannot be used,
+        130 interrupted.
+
+    Examples
+    --------
+    >>> main(["--version"])  # doctest: +SKIP
+    mixsem 0.1.0
+    0
+    """
+    tolerate_any_text()
+    try:
+        _run(argv)
+        sys.stdout.flush()
+    except SystemExit as leaving:  # argparse leaves by itself after --help and --version
+        return leaving.code if isinstance(leaving.code, int) else DONE
+    except MixsemError as error:
+        from .wording import in_options
+
+        print_error(in_options(str(error)))
+        return REFUSED
+    except KeyboardInterrupt:
+        print_error("interrupted; nothing was written")
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has left: nobody is there to complain to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        print_error(_unexpected(error))
+        return FAILED
+    return DONE
+
+
+def _run(argv: Sequence[str] | None) -> None:
+    """Validate first; only then import what takes time."""
+    arguments = parse_arguments(argv)
+    from .options import fit_options, moments_options
+
+    if arguments.command == "fit":
+        options = fit_options(arguments, shlex.join(["mixsem", *(sys.argv[1:] if argv is None else argv)]))
+        from .commands import fit
+
+        fit(options)
+    elif arguments.command == "moments":
+        wanted = moments_options(arguments)
+        from .commands import moments
+
+        moments(wanted)
+    else:
+        from .demo import demo
+
+        demo(Path(arguments.out), quiet=arguments.quiet)
+
+
+def _unexpected(error: Exception) -> str:
+    """Say what failed, and where in mixsem, on one line: enough to report it, without a traceback."""
+    text = " ".join(str(error).split()) or "no message"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "mixsem" in Path(f.filename).parts]
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return (
+        f"the computation failed: {type(error).__name__}: {text}{place}; nothing was written\n"
+        "  next: if the data look right, please report this as a bug with the command you used"
+    )

@@ -1,0 +1,169 @@
+"""What ``mixsem fit`` and ``mixsem moments`` do: read, call the steps, write.
+
+What takes a second to import is imported inside the functions, after what can be refused was refused.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import OutputError
+from ..report.folder import check_folder
+from ..report.names import RESULT_FILES
+from ..syntax.sem import parse_model
+from ..syntax.support import require_measurement_model
+from .console import Progress, progress_bar, short_warnings
+from .options import FitOptions, MomentsOptions
+from .wording import about_model
+
+if TYPE_CHECKING:
+    from ..data.moments import SampleMoments
+    from ..measurement.fit import MeasurementFit
+    from ..report.document import Summary
+    from ..structural.select import MixtureSelection
+
+__all__ = ["fit", "fit_and_write", "moments", "print_results"]
+
+
+def fit(options: FitOptions) -> None:
+    """Read the data, cluster the groups, write the results and say where they are."""
+    check_folder(options.out, RESULT_FILES)
+    _spare_inputs([options.out / name for name in RESULT_FILES], options.data.files)
+    items = _check_models(options)
+
+    from .reading import read_moments
+
+    with short_warnings(quiet=options.quiet), progress_bar(options.n_stages, quiet=options.quiet) as progress:
+        fits = fit_and_write(read_moments(options.data, items), options, progress)
+    print_results(fits, options)
+
+
+def _check_models(options: FitOptions) -> tuple[str, ...]:
+    """Find mistakes in the models before the data are read; return the items."""
+    with about_model(options.measurement):
+        measurement = parse_model(options.measurement.text)
+        require_measurement_model(measurement)
+    with about_model(options.structural):
+        parse_model(options.structural.text)
+
+        from ..structural.path_model import compile_structural
+
+        compile_structural(options.structural.text, measurement.factors, equal=options.equal_regressions)
+    return measurement.indicators
+
+
+def fit_and_write(moments: SampleMoments, options: FitOptions, progress: Progress) -> MixtureSelection:
+    """Run the three steps and write the result files."""
+    from ..report.files import save_results
+
+    measurement, fits = _three_steps(moments, options, progress)
+    progress("report", 0, 1)
+    save_results(
+        fits,
+        options.out,
+        measurement=measurement,
+        choose=options.choose,
+        seed=options.seed,
+        title=options.title,
+        source=", ".join(path.name for path in options.data.files),
+        command=options.command,
+    )
+    return fits
+
+
+def _three_steps(
+    moments: SampleMoments, options: FitOptions, progress: Progress
+) -> tuple[MeasurementFit, MixtureSelection]:
+    """The steps of `mmgsem`, one by one: the report also wants the measurement model."""
+    from ..factors.sam import factor_moments
+    from ..measurement.mgcfa import MGCFA
+    from ..structural.mixture import StructuralMixture
+    from ..structural.select import MixtureSelection
+
+    progress("measurement", 0, 1)
+    model = MGCFA(options.measurement.text, equal=options.equal, partial=options.partial, blocks=options.blocks)
+    with about_model(options.measurement):
+        measurement = model.fit(moments)
+    mixture = StructuralMixture(
+        options.structural.text,
+        options.clusters,
+        residuals=options.residuals,
+        equal=options.equal_regressions,
+        n_starts=options.n_starts,
+    )
+    fits = mixture.fit(factor_moments(measurement), seed=options.seed, progress=progress)
+    return measurement, fits if isinstance(fits, MixtureSelection) else MixtureSelection((fits,))
+
+
+def print_results(fits: MixtureSelection, options: FitOptions) -> None:
+    """Print the selection table, the chosen fit and where everything is; with ``--quiet`` only where."""
+    if options.quiet:
+        print(options.out)
+        return
+    from ..report.summary import summary
+    from ..structural.choice import choose_clusters
+
+    choice = choose_clusters(fits, options.choose)
+    shown = [summary(fits)] if len(fits) > 1 else []
+    for part in [*shown, summary(fits[choice.k])]:
+        print(_without_warnings(part, fits).to_text(shutil.get_terminal_size((100, 24)).columns), end="\n\n")
+    print(f"Shown: k = {choice.k} ({choice.reason}).")
+    print(f"Results in {options.out}: {', '.join(RESULT_FILES)}")
+
+
+def _without_warnings(shown: Summary, fits: MixtureSelection) -> Summary:
+    """Leave out the warnings: stderr has them already."""
+    from ..report.summary import warning_listing
+
+    notices = [fits.notices, *(fit.notices for fit in fits.fits)]
+    listings = [listing for some in notices for listing in warning_listing(some)]
+    return replace(shown, parts=tuple(part for part in shown.parts if part not in listings))
+
+
+def moments(options: MomentsOptions) -> None:
+    """Read rows, write their moments."""
+    items = options.items
+    if options.measurement is not None:
+        with about_model(options.measurement):
+            items = parse_model(options.measurement.text).indicators
+    _check_moments_file(options.out)
+    _spare_inputs([options.out], options.data.files)
+
+    from ..errors import notify
+    from .reading import read_moments
+
+    with short_warnings(quiet=options.quiet), progress_bar(1, quiet=options.quiet):
+        computed = read_moments(options.data, items)
+        notify(computed.notices)
+        computed.save(options.out)
+    print(options.out if options.quiet else f"{computed!r}\nWritten to {options.out}")
+
+
+def _spare_inputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """Refuse to replace a file that is being read."""
+    for output in outputs:
+        for path in inputs:
+            if output.exists() and path.exists() and output.samefile(path):
+                raise OutputError(f"{output} would replace the data that are read", todo="choose another --out")
+
+
+def _check_moments_file(path: Path) -> None:
+    """Refuse before the work what cannot be written after it."""
+    from ..data.archive import SUFFIXES
+    from ..data.files import is_moments_file
+
+    if not path.name.endswith(SUFFIXES):
+        raise OutputError(f"--out {path} has no suffix for moments", allowed=" or ".join(SUFFIXES))
+    if path.exists() and not is_moments_file(path):
+        raise OutputError(
+            f"--out {path} exists and holds no moments",
+            allowed="a new file, or moments to be replaced",
+            todo="choose another name",
+        )
+    if not path.parent.is_dir():
+        raise OutputError(f"--out {path}: there is no folder {path.parent}", todo="make it first")
+    check_folder(path.parent, ())

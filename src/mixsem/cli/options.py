@@ -1,0 +1,257 @@
+"""Arguments as typed, validated options: everything that can be refused without opening the data."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import OptionError, did_you_mean
+from .parser import METHODS
+
+__all__ = ["DataOptions", "FitOptions", "ModelText", "MomentsOptions", "fit_options", "moments_options"]
+
+#: More clusters than this in `--clusters` is a slip of the pen.
+MOST_CLUSTERS = 1000
+
+_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelText:
+    """A model and where it came from.
+
+    Attributes
+    ----------
+    name
+        How messages call it, such as ``measurement model m.txt``.
+    text
+        The model.
+    """
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataOptions:
+    """Which data to read: files, grouping column, smallest group."""
+
+    files: tuple[Path, ...]
+    group: str | None
+    min_size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """Everything ``mixsem fit`` was asked to do; the names are those of `mmgsem`."""
+
+    data: DataOptions
+    measurement: ModelText
+    structural: ModelText
+    out: Path
+    clusters: tuple[int, ...]
+    choose: int | None
+    partial: tuple[str, ...]
+    equal: tuple[str, ...]
+    blocks: str | tuple[tuple[str, ...], ...]
+    residuals: str
+    equal_regressions: tuple[str, ...]
+    n_starts: int
+    seed: int
+    title: str
+    quiet: bool
+    command: str
+
+    @property
+    def n_stages(self) -> int:
+        """Stages of the progress bar: measurement, each number of clusters, report."""
+        return len(self.clusters) + 2
+
+
+@dataclass(frozen=True, slots=True)
+class MomentsOptions:
+    """Everything ``mixsem moments`` was asked to do; the items or a model that names them."""
+
+    data: DataOptions
+    items: tuple[str, ...]
+    measurement: ModelText | None
+    out: Path
+    quiet: bool
+
+
+def fit_options(arguments: argparse.Namespace, command: str = "") -> FitOptions:
+    """Validate the arguments of ``mixsem fit``; `command` is how they were typed.
+
+    Raises
+    ------
+    OptionError
+        If an argument is outside what is allowed, or a model file cannot be read.
+    """
+    _one_of("--method", arguments.method, METHODS)
+    clusters = cluster_numbers(arguments.clusters)
+    choose = None if arguments.choose is None else _whole("--choose", arguments.choose, least=1)
+    if choose is not None and choose not in clusters:
+        raise OptionError(
+            f"--choose {choose} is not among --clusters {arguments.clusters}",
+            allowed=", ".join(map(str, clusters)),
+            todo="choose one of them, or add it to --clusters",
+        )
+    equal = tuple(arguments.equal or ("loadings",))
+    return FitOptions(
+        data=_data_options(arguments),
+        measurement=model_text("measurement", arguments.measurement),
+        structural=model_text("structural", arguments.structural),
+        out=_path("--out", arguments.out),
+        clusters=clusters,
+        choose=choose,
+        partial=tuple(arguments.partial),
+        equal=() if equal == ("none",) else equal,
+        blocks=block_option(arguments.blocks),
+        residuals=_one_of("--residuals", arguments.residuals, ("group", "cluster")),
+        equal_regressions=tuple(arguments.equal_regressions),
+        n_starts=_whole("--starts", arguments.starts, least=1),
+        seed=_whole("--seed", arguments.seed, least=0),
+        title=arguments.title,
+        quiet=arguments.quiet,
+        command=command,
+    )
+
+
+def moments_options(arguments: argparse.Namespace) -> MomentsOptions:
+    """Validate the arguments of ``mixsem moments``; errors are those of `fit_options`."""
+    items = tuple(name.strip() for name in (arguments.items or "").split(",") if name.strip())
+    if arguments.items is not None and not items:
+        raise OptionError("--items names no column", allowed="names separated by commas, such as x1,x2,x3")
+    return MomentsOptions(
+        data=_data_options(arguments),
+        items=items,
+        measurement=None if arguments.measurement is None else model_text("measurement", arguments.measurement),
+        out=_path("--out", arguments.out),
+        quiet=arguments.quiet,
+    )
+
+
+def cluster_numbers(text: str) -> tuple[int, ...]:
+    """Read ``--clusters``: a number, a range, or a list of both.
+
+    Examples
+    --------
+    >>> cluster_numbers("3"), cluster_numbers("1-4"), cluster_numbers("2,4,6-7")
+    ((3,), (1, 2, 3, 4), (2, 4, 6, 7))
+    """
+    numbers: set[int] = set()
+    for part in text.split(","):
+        match = _RANGE.fullmatch(part.strip())
+        first = int(match[1]) if match else 0
+        last = int(match[2] or match[1]) if match else 0
+        if not 1 <= first <= last <= MOST_CLUSTERS:
+            why = f": the range {part.strip()} runs backwards" if match and 1 <= last < first else ""
+            raise OptionError(
+                f"--clusters {text!r}{why}",
+                allowed=f"numbers from 1 to {MOST_CLUSTERS}: one, a range or a list, as in 3, 1-6 or 2,4,5",
+                todo="--clusters 1-6 is a good beginning",
+            )
+        numbers.update(range(first, last + 1))
+    return tuple(sorted(numbers))
+
+
+def block_option(text: str) -> str | tuple[tuple[str, ...], ...]:
+    """Read ``--blocks``: a word, or factors joined by commas in blocks separated by semicolons.
+
+    Examples
+    --------
+    >>> block_option("joint"), block_option("F1,F2;F3")
+    ('joint', (('F1', 'F2'), ('F3',)))
+    """
+    if not set(text) & set(",;"):
+        return text.strip()
+    blocks = (tuple(name.strip() for name in block.split(",") if name.strip()) for block in text.split(";"))
+    return tuple(block for block in blocks if block)
+
+
+def model_text(kind: str, argument: str) -> ModelText:
+    """Take a model from a file, or from the argument itself if it contains a ``~``.
+
+    Raises
+    ------
+    OptionError
+        If the file is missing, empty, or no text.
+    """
+    path = Path(argument)
+    if _is_file(path):
+        return ModelText(f"{kind} model {path.name}", _read_model(kind, path))
+    if "~" in argument or "\n" in argument:
+        return ModelText(f"{kind} model", argument)
+    what = "is a folder" if _exists(path) else "is no file"
+    raise OptionError(
+        f"--{kind}: {argument!r} {what}",
+        allowed="a text file with the model, or the model itself, which contains '~'",
+        todo="check the path",
+    )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a model text may be too long for a name
+        return False
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _read_model(kind: str, path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else f"({error.strerror})"
+        raise OptionError(
+            f"--{kind}: the file {path} cannot be read {reason}".replace(" read is", " read: it is"),
+            todo="save the model as plain text in UTF-8",
+        ) from error
+    if not text.strip():
+        raise OptionError(f"--{kind}: the file {path} is empty", todo="write the model into it")
+    return text
+
+
+def _data_options(arguments: argparse.Namespace) -> DataOptions:
+    files = tuple(_path("DATA", name) for name in arguments.data)
+    missing = next((path for path in files if not _exists(path)), None)
+    if missing is not None:
+        raise OptionError(f"there is no file {missing}", todo="check the path")
+    repeated = [path for i, path in enumerate(files) if path in files[:i]]
+    if repeated:
+        raise OptionError(f"{repeated[0]} is given twice", todo="its people would be counted twice; name it once")
+    if arguments.group is not None and not arguments.group.strip():
+        raise OptionError("--group is empty", allowed="the name of a column", todo="name the column of the groups")
+    min_size = None if arguments.min_size is None else _whole("--min-size", arguments.min_size, least=1)
+    return DataOptions(files, arguments.group, min_size)
+
+
+def _path(name: str, text: str) -> Path:
+    if not text.strip():
+        raise OptionError(f"{name} is empty", allowed="a path")
+    return Path(text)
+
+
+def _whole(name: str, text: str, *, least: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise OptionError(f"{name} {text}", allowed=f"a whole number, {least} or more")
+    return value
+
+
+def _one_of(name: str, value: str, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise OptionError(f"{name} {value}", allowed=", ".join(allowed), todo=did_you_mean(value, allowed))
+    return value

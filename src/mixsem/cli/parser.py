@@ -1,0 +1,172 @@
+"""The arguments of the command line, as argparse knows them. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import NoReturn
+
+from .. import __version__
+from ..errors import OptionError, did_you_mean
+
+__all__ = ["DEMO_FOLDER", "METHODS", "parse_arguments"]
+
+METHODS = ("mmgsem",)
+DEMO_FOLDER = "mixsem-demo"
+
+_EXAMPLES = """examples:
+  mixsem demo
+  mixsem fit survey.csv --group country --measurement measurement.txt \\
+      --structural "support ~ trust + fear" --clusters 1-6 --seed 1 --out results
+  mixsem moments belgium.csv --group country --measurement measurement.txt --out belgium.json
+  mixsem fit belgium.json chile.json --measurement measurement.txt --structural structural.txt --out results
+
+exit codes: 0 done, 1 the computation failed, 2 wrong arguments or unusable input, 130 interrupted"""
+
+_MODEL = "a text file in lavaan syntax, or the model itself (anything that contains '~')"
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse whose complaints are ours: one sentence and what to do next, without the usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing and leaving."""
+        raise OptionError(message, todo=f"{self.prog} --help lists the arguments; DATA stand before them")
+
+
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the arguments; what argparse cannot place is refused with a suggestion.
+
+    Raises
+    ------
+    OptionError
+        If an argument is unknown, missing, or lacks its value.
+    """
+    parser = _build_parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest:
+        known = [option for action in _actions(parser, arguments.command) for option in action.option_strings]
+        raise OptionError(
+            f"unknown argument {rest[0]!r}",
+            allowed=", ".join(option for option in known if option.startswith("--")),
+            todo=did_you_mean(rest[0], known) or "put texts with blanks into quotation marks",
+        )
+    return arguments
+
+
+def _actions(parser: argparse.ArgumentParser, command: str) -> list[argparse.Action]:
+    """Return the arguments of one subcommand."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return list(action.choices[command]._actions)
+    return []
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="mixsem",
+        description="Compare relations across many groups: structural equation models with regressions"
+        " clustered over groups.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"mixsem {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
+    _add_fit(commands.add_parser("fit", help="cluster groups by their regressions", allow_abbrev=False))
+    _add_moments(commands.add_parser("moments", help="turn rows into moments, to be sent instead", allow_abbrev=False))
+    _add_demo(commands.add_parser("demo", help="run on a survey that ships with mixsem", allow_abbrev=False))
+    return parser
+
+
+def _add_fit(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Fit a measurement model to all groups, then cluster the groups by the regressions among the factors."
+        " Writes report.html, clusters.csv, coefficients.csv, selection.csv, moments.json and fit.json."
+    )
+    _add_data(parser)
+    parser.add_argument("--measurement", required=True, metavar="FILE", help=f"measurement model: {_MODEL}")
+    parser.add_argument("--structural", required=True, metavar="FILE", help=f"structural model: {_MODEL}")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results; made if needed")
+    parser.add_argument("--method", default="mmgsem", metavar="NAME", help="mmgsem (the only one so far)")
+    parser.add_argument(
+        "--clusters", default="1-6", metavar="K", help="numbers of clusters: 3, 1-6 or 2,4,5 (default 1-6)"
+    )
+    parser.add_argument("--choose", metavar="K", help="report this number of clusters (default: CHull, else BIC_G)")
+    parser.add_argument("--min-size", metavar="N", help="leave out groups with fewer complete rows")
+    parser.add_argument("--starts", default="200", metavar="N", help="random starts per number of clusters (200)")
+    parser.add_argument("--seed", default="1", metavar="S", help="seed of the random starts (1)")
+    step1 = parser.add_argument_group("measurement (step 1)")
+    step1.add_argument(
+        "--partial",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="PARAMETER",
+        help='parameters that may differ between groups, such as "F =~ x3"',
+    )
+    step1.add_argument(
+        "--equal",
+        nargs="+",
+        action="extend",
+        metavar="KIND",
+        help="kinds of parameters equal over groups (loadings); 'none' for none",
+    )
+    step1.add_argument(
+        "--blocks",
+        default="factor",
+        metavar="BLOCKS",
+        help='factors estimated together: factor (each by itself, default), joint (all), or "F1,F2;F3"',
+    )
+    step3 = parser.add_argument_group("clusters (step 3)")
+    step3.add_argument(
+        "--residuals",
+        default="group",
+        metavar="KIND",
+        help="residual variances by group (default) or cluster",
+    )
+    step3.add_argument(
+        "--equal-regressions",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="REGRESSION",
+        help='regressions that are the same in all clusters, such as "y ~ x"',
+    )
+    parser.add_argument("--title", default="", metavar="TEXT", help="title of the report")
+    _add_quiet(parser)
+
+
+def _add_moments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Compute size, means and covariances per group and write them to a file that 'mixsem fit' reads:"
+        " whoever holds the data can send moments instead of people."
+    )
+    _add_data(parser)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--items", metavar="A,B,C", help="the columns of the items, separated by commas")
+    which.add_argument("--measurement", metavar="FILE", help=f"take the items from a model: {_MODEL}")
+    parser.add_argument("--min-size", metavar="N", help="leave out groups with fewer complete rows")
+    parser.add_argument("--out", required=True, metavar="FILE", help="file to write, .json or .json.gz")
+    _add_quiet(parser)
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Cluster the 48 countries of a simulated survey whose true clusters are known. Opens nothing."
+    parser.add_argument("--out", default=DEMO_FOLDER, metavar="DIR", help=f"folder for the results ({DEMO_FOLDER})")
+    _add_quiet(parser)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "data",
+        nargs="+",
+        metavar="DATA",
+        help="table with one row per person (.csv, .csv.gz, .tsv, .parquet, .arrow, .feather), or moments file"
+        " (.json, .json.gz); several are merged",
+    )
+    parser.add_argument("--group", metavar="COLUMN", help="column of the groups (not for moments)")
+
+
+def _add_quiet(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quiet", action="store_true", help="print the path of the result and errors, nothing else")

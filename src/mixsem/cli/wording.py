@@ -1,0 +1,66 @@
+"""Error messages in the words of the command line: what a step calls ``min_size=`` is ``--min-size``."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+
+from ..errors import MixsemError, ModelError, ModelSyntaxError
+from .options import ModelText
+
+__all__ = ["about_model", "in_options"]
+
+_OPTIONS = {
+    "min_size": "--min-size",
+    "partial": "--partial",
+    "blocks": "--blocks",
+    "group": "--group",
+    "residuals": "--residuals",
+    "n_starts": "--starts",
+    "seed": "--seed",
+    "structural": "--structural",
+    "k": "--clusters",
+}
+
+#: An argument of a Python call, such as ``blocks='joint'``, ``k=9`` or just ``min_size=``.
+_ARGUMENT = re.compile(rf"(?<![\w.\-])({'|'.join(_OPTIONS)})=(?!=)('[^']*'|\d+|range\(1, 7\))?")
+
+
+def in_options(message: str) -> str:
+    """Put the options of the command line in the place of Python's arguments.
+
+    Examples
+    --------
+    >>> in_options("k=9 with 8 groups; estimate factors together (blocks='joint'), or drop groups (min_size=)")
+    '--clusters 9 with 8 groups; estimate factors together (--blocks joint), or drop groups (--min-size)'
+    """
+    equal = "--equal-regressions" if "regression" in message else "--equal"
+    message = message.replace("lower min_size", "lower --min-size")
+    return _ARGUMENT.sub(_option, re.sub(r"(?<![\w.\-])equal=(?=[ \n)]|$)", equal, message))
+
+
+def _option(found: re.Match[str]) -> str:
+    value = "1-6" if (found[2] or "").startswith("range") else (found[2] or "").strip("'")
+    return f"{_OPTIONS[found[1]]} {value}".rstrip()
+
+
+@contextlib.contextmanager
+def about_model(model: ModelText) -> Iterator[None]:
+    """Say which of the two models an error is about, where it names a line of it.
+
+    Raises
+    ------
+    ModelError
+        In the place of an error that begins with a line.
+    """
+    try:
+        yield
+    except (ModelError, ModelSyntaxError) as error:
+        if not error.got.startswith("line "):
+            raise
+        raise _renamed(error, model) from error
+
+
+def _renamed(error: MixsemError, model: ModelText) -> ModelError:
+    return ModelError(f"{model.name}, {error.got}", allowed=error.allowed, todo=error.todo)

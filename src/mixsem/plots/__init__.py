@@ -1,0 +1,24 @@
+"""Figures, each with a twin that returns the data it draws.
+
+Without `ax` (or `figure`) a function makes a matplotlib Figure of its own, which opens no window, shows itself in a
+notebook and is saved with ``figure.savefig(...)``; with it, the function draws there and returns it.
+"""
+
+from .clusters import clusters, clusters_data
+from .criteria import criteria, criteria_data
+from .paths import paths, paths_data
+from .posterior import posterior, posterior_data
+from .selection import selection, selection_data
+
+__all__ = [
+    "clusters",
+    "clusters_data",
+    "criteria",
+    "criteria_data",
+    "paths",
+    "paths_data",
+    "posterior",
+    "posterior_data",
+    "selection",
+    "selection_data",
+]

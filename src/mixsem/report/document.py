@@ -1,0 +1,128 @@
+"""A summary: tables, lists and sentences, shown as text on a console and as HTML in a notebook."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+
+from .render import styled
+from .table import Table
+from .values import escape_html, one_line
+
+__all__ = ["NO_BREAK", "Listing", "Prose", "Summary"]
+
+WIDTH = 100
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Terms and what there is to say about them.
+
+    Attributes
+    ----------
+    title
+        Heading; may be empty.
+    entries
+        Pairs of term and text.
+    stacked
+        Whether the text stands below its term; otherwise beside it.
+    """
+
+    title: str
+    entries: tuple[tuple[str, str], ...]
+    stacked: bool = False
+
+    def to_text(self, width: int = WIDTH) -> str:
+        """Terms at the left, texts wrapped beside or below them."""
+        terms = [one_line(term) for term, _ in self.entries]
+        indent = 4 if self.stacked else max((len(t) for t in terms), default=0) + 2
+        lines = [self.title] if self.title else []
+        for term, (_, text) in zip(terms, self.entries, strict=True):
+            body = _wrapped(text, max(width - indent, 40))
+            if self.stacked:
+                lines.append(f"  {term}")
+                lines += [" " * indent + line for line in body]
+            else:
+                lines += [(term if i == 0 else "").ljust(indent) + line for i, line in enumerate(body)]
+        return "\n".join(line.rstrip() for line in lines)
+
+    def to_html(self) -> str:
+        """As a description list."""
+        head = f"<h4>{escape_html(self.title)}</h4>" if self.title else ""
+        pairs = (f"<dt>{escape_html(term)}</dt><dd>{escape_html(text)}</dd>" for term, text in self.entries)
+        return f"{head}<dl>{''.join(pairs)}</dl>"
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines of a text; a no-break space (as inside a group's name) is no place to break."""
+    clean = NO_BREAK.join(one_line(part) for part in text.split(NO_BREAK))
+    lines = textwrap.wrap(clean, width, break_on_hyphens=False)
+    return [line.replace(NO_BREAK, " ") for line in lines] or [""]
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """Sentences.
+
+    Attributes
+    ----------
+    title
+        Heading; may be empty.
+    paragraphs
+        One text each.
+    bullets
+        Whether they are a list of points.
+    """
+
+    title: str
+    paragraphs: tuple[str, ...]
+    bullets: bool = False
+
+    def to_text(self, width: int = WIDTH) -> str:
+        """Paragraphs, wrapped."""
+        first, rest = ("- ", "  ") if self.bullets else ("", "")
+        lines = [
+            line
+            for text in self.paragraphs
+            for line in textwrap.wrap(one_line(text), width, initial_indent=first, subsequent_indent=rest)
+        ]
+        return "\n".join(([self.title] if self.title else []) + lines)
+
+    def to_html(self) -> str:
+        """As paragraphs or points."""
+        head = f"<h4>{escape_html(self.title)}</h4>" if self.title else ""
+        if self.bullets:
+            return f"{head}<ul>{''.join(f'<li>{escape_html(text)}</li>' for text in self.paragraphs)}</ul>"
+        return head + "".join(f"<p>{escape_html(text)}</p>" for text in self.paragraphs)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a fit has to say, ready to print.
+
+    Attributes
+    ----------
+    title
+        Heading.
+    parts
+        Tables, lists and sentences, in order.
+    """
+
+    title: str
+    parts: tuple[Table | Listing | Prose, ...]
+
+    def to_text(self, width: int = WIDTH) -> str:
+        """As plain text, about `width` characters wide."""
+        return "\n\n".join([one_line(self.title), *(part.to_text(width) for part in self.parts)])
+
+    def to_html(self) -> str:
+        """As HTML without styles."""
+        body = "".join(part.to_html() for part in self.parts)
+        return f"<h3>{escape_html(self.title)}</h3>{body}"
+
+    def __repr__(self) -> str:
+        return self.to_text()
+
+    def _repr_html_(self) -> str:
+        return styled(self.to_html())

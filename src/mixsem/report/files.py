@@ -1,0 +1,129 @@
+"""The result files of a fit: report, tables, moments and one JSON file with everything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..measurement.fit import MeasurementFit
+from ..structural.choice import choose_clusters
+from ..structural.fit import MixtureFit
+from ..structural.select import MixtureSelection
+from .folder import write_folder
+from .frames import clusters, glance, tidy
+from .html import html_report
+from .names import RESULT_FILES
+from .record import fit_record
+from .reproduce import python_code, settings_in_words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["save_results"]
+
+
+def save_results(
+    fits: MixtureFit | MixtureSelection,
+    folder: str | Path,
+    *,
+    measurement: MeasurementFit | None = None,
+    choose: int | None = None,
+    seed: int | None = None,
+    title: str = "",
+    source: str = "",
+    command: str = "",
+) -> dict[str, Path]:
+    """Write the result files of a fit to a folder: all of them or none.
+
+    ``report.html`` (self-contained), ``clusters.csv`` (group, cluster, probability), ``coefficients.csv``
+    (cluster, outcome, predictor, estimate), ``selection.csv``, ``fit.json`` and, if the measurement model is
+    given, ``moments.json``. Files of these names are replaced, others are left alone. Numbers are unrounded.
+
+    Parameters
+    ----------
+    fits
+        What `mmgsem` or `StructuralMixture` returned.
+    folder
+        Where to write; made if needed.
+    measurement
+        The fitted measurement model (step 1), for the report and the moments.
+    choose
+        Number of clusters to describe. By default `choose_clusters` decides: CHull, or else BIC_G.
+    seed
+        Seed of the random starts, to be written down.
+    title
+        Title of the report.
+    source
+        Where the data came from, such as the name of their file, for the report.
+    command
+        Command line that repeats the analysis, for the report.
+
+    Returns
+    -------
+    dict
+        Path of each file by its name.
+
+    Raises
+    ------
+    OptionError
+        If no fit has `choose` clusters.
+    OutputError
+        If the folder cannot be written; then nothing has changed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from mixsem.factors import FactorMoments
+    >>> from mixsem.structural import StructuralMixture
+    >>> Phi = [[[1.0, 0.5], [0.5, 1.0]]] * 3 + [[[1.0, 0.1], [0.1, 1.0]]] * 5
+    >>> moments = FactorMoments.from_covariances(Phi, n=[300] * 8, factors=["x", "y"], groups=list("abcdefgh"))
+    >>> fits = StructuralMixture("y ~ x", k=(1, 2)).fit(moments, seed=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     files = save_results(fits, folder, seed=1)
+    ...     print(*files)
+    report.html clusters.csv coefficients.csv selection.csv fit.json
+    """
+    selection = MixtureSelection((fits,)) if isinstance(fits, MixtureFit) else fits
+    choice = choose_clusters(selection, choose)
+    fit = selection[choice.k]
+    record = fit_record(selection, choice, measurement=measurement, seed=seed, title=title)
+    texts = {
+        "report.html": html_report(
+            selection,
+            title=title,
+            settings=settings_in_words(selection, choice, measurement=measurement, seed=seed, source=source),
+            k=choice.k,
+            measurement=measurement,
+            code=python_code(selection, measurement=measurement, seed=seed),
+            command=command,
+        ),
+        "clusters.csv": _csv(clusters(fit)[["group", "cluster", "probability"]]),
+        "coefficients.csv": _csv(tidy(fit)[["cluster", "outcome", "predictor", "estimate"]]),
+        "selection.csv": _csv(glance(selection)),
+        "moments.json": "" if measurement is None else _json(measurement.moments.to_dict()),
+        "fit.json": _json_lines(record),
+    }
+    # A title from a terminal in another encoding may hold what UTF-8 cannot.
+    contents = {name: texts[name].encode("utf-8", "replace") for name in RESULT_FILES if texts[name]}
+    return dict(zip(contents, write_folder(folder, contents), strict=True))
+
+
+def _json(content: object) -> str:
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
+
+
+def _json_lines(record: Mapping[str, Any]) -> str:
+    """JSON with one line per key, and one per entry of a list of records: fit for reading and comparing."""
+    lines = []
+    for key, value in record.items():
+        several = isinstance(value, list) and value and isinstance(value[0], dict)
+        text = "[\n  " + ",\n  ".join(map(_json, value)) + "\n ]" if several else _json(value)
+        lines.append(f" {_json(key)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _csv(frame: pd.DataFrame) -> str:
+    """Comma-separated text in full precision; what is not known is an empty cell."""
+    return frame.to_csv(index=False, lineterminator="\n")

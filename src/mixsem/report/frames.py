@@ -1,0 +1,207 @@
+"""Fits as data frames: parameters (`tidy`), one line per model (`glance`), one line per group (`clusters`)."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import OptionError
+from ..measurement.fit import BlockFit, MeasurementFit
+from ..structural.fit import MixtureFit
+from ..structural.select import MixtureSelection
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["clusters", "glance", "tidy"]
+
+
+@singledispatch
+def tidy(fit: object) -> pd.DataFrame:
+    """Return the parameters of a fit, one row each, unrounded.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Of a `MeasurementFit`: ``block``, ``group``, ``lhs``, ``op``, ``rhs``, ``estimate``, ``se``, ``z``,
+        ``p_value``, ``free``; a parameter that is equal over groups is repeated in each of them.
+        Of a `MixtureFit`: ``cluster``, ``outcome``, ``predictor``, ``estimate``, ``equal`` (the same in all
+        clusters), ``fixed``. Of a `MixtureSelection`: the same with ``k``, the number of clusters.
+
+    Raises
+    ------
+    OptionError
+        If `fit` is anything else.
+
+    Examples
+    --------
+    >>> from mixsem.factors import FactorMoments
+    >>> from mixsem.structural import StructuralMixture
+    >>> Phi = [[[1.0, 0.5], [0.5, 1.0]]] * 3 + [[[1.0, 0.1], [0.1, 1.0]]] * 5
+    >>> moments = FactorMoments.from_covariances(Phi, n=[300] * 8, factors=["x", "y"], groups=list("abcdefgh"))
+    >>> tidy(StructuralMixture("y ~ x", k=2).fit(moments, seed=1)).round(3)[["cluster", "estimate"]]
+       cluster  estimate
+    0        1       0.1
+    1        2       0.5
+    """
+    raise _unknown(fit, "tidy")
+
+
+@singledispatch
+def glance(fit: object) -> pd.DataFrame:
+    """Return how well a model fits, one row per model, unrounded.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Of a `MeasurementFit` one row per measurement block with its fit measures; of a `MixtureFit` one row
+        with log-likelihoods, parameters, information criteria (``_observed``: on the log-likelihood of the
+        indicators), entropy R2 and starts; of a `MixtureSelection` one such row per number of clusters.
+
+    Raises
+    ------
+    OptionError
+        If `fit` is anything else.
+    """
+    raise _unknown(fit, "glance")
+
+
+def clusters(fit: MixtureFit) -> pd.DataFrame:
+    """Return the cluster of each group.
+
+    Parameters
+    ----------
+    fit
+        A mixture with one number of clusters.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per group, in the order of the fit: ``group``, ``n`` (people), ``cluster`` (most probable one),
+        ``probability`` (of that cluster), and ``p1`` to ``pK``, the posterior classification probabilities.
+
+    Raises
+    ------
+    OptionError
+        If `fit` is not a `MixtureFit`.
+    """
+    import pandas as pd
+
+    if not isinstance(fit, MixtureFit):
+        raise _unknown(fit, "clusters")
+    frame: dict[str, object] = {
+        "group": pd.Series(list(fit.groups), dtype=None),
+        "n": fit.moments.n,
+        "cluster": fit.clusters,
+        "probability": fit.posterior.max(axis=1),
+    }
+    return pd.DataFrame(frame | {f"p{c + 1}": fit.posterior[:, c] for c in range(fit.k)})
+
+
+@tidy.register(MeasurementFit)
+def _tidy_measurement(fit: MeasurementFit) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.concat([_block_frame(block, fit) for block in fit.blocks], ignore_index=True)
+
+
+def _block_frame(block: BlockFit, fit: MeasurementFit) -> pd.DataFrame:
+    """All parameters of one block in all groups, group after group."""
+    import pandas as pd
+    from scipy.stats import norm
+
+    model, rows = block.model, block.table.rows
+    is_free = model.free >= 0
+    se = np.where(is_free, np.append(block.standard_errors, np.nan)[model.free], np.nan)
+    estimate = model.entry_values(block.coef)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = estimate / se
+    repeat = len(fit.groups)
+    return pd.DataFrame(
+        {
+            "block": ", ".join(block.factors),
+            "group": [g for g in fit.groups for _ in rows],
+            "lhs": [row.lhs for row in rows] * repeat,
+            "op": [row.op for row in rows] * repeat,
+            "rhs": [row.rhs for row in rows] * repeat,
+            "estimate": estimate.ravel(),
+            "se": se.ravel(),
+            "z": z.ravel(),
+            "p_value": 2 * norm.sf(np.abs(z.ravel())),
+            "free": is_free.ravel(),
+        }
+    )
+
+
+@tidy.register(MixtureFit)
+def _tidy_mixture(fit: MixtureFit) -> pd.DataFrame:
+    import pandas as pd
+
+    path = fit.path
+    free = np.flatnonzero(path.slot >= 0)
+    equal = np.zeros(path.slot.size, dtype=bool)
+    equal[free] = path.equal[path.slot[free]]
+    return pd.DataFrame(
+        {
+            "cluster": np.repeat(np.arange(1, fit.k + 1), path.slot.size),
+            "outcome": [path.factors[j] for j in path.outcome] * fit.k,
+            "predictor": [path.factors[i] for i in path.predictor] * fit.k,
+            "estimate": fit.coefficients.ravel(),
+            "equal": np.tile(equal, fit.k),
+            "fixed": np.tile(path.slot < 0, fit.k),
+        }
+    )
+
+
+@tidy.register(MixtureSelection)
+def _tidy_selection(fit: MixtureSelection) -> pd.DataFrame:
+    import pandas as pd
+
+    frames = [tidy(one).assign(k=one.k) for one in fit.fits]
+    return pd.concat(frames, ignore_index=True)[["k", *frames[0].columns.drop("k")]]
+
+
+@glance.register(MeasurementFit)
+def _glance_measurement(fit: MeasurementFit) -> pd.DataFrame:
+    import pandas as pd
+
+    records = [
+        {"block": ", ".join(block.factors), **block.measures.to_dict(), "converged": block.optimum.converged}
+        for block in fit.blocks
+    ]
+    return pd.DataFrame(records)
+
+
+@glance.register(MixtureFit)
+def _glance_mixture(fit: MixtureFit) -> pd.DataFrame:
+    frame = glance(MixtureSelection((fit,)))
+    return frame.drop(columns=["chull", "chull_observed"])
+
+
+@glance.register(MixtureSelection)
+def _glance_selection(fit: MixtureSelection) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(fit.rows())
+
+
+def _unknown(fit: object, function: str) -> OptionError:
+    kind = "a MixtureFit" if function == "clusters" else "a MeasurementFit, MixtureFit or MixtureSelection"
+    several = isinstance(fit, MixtureSelection)
+    return OptionError(
+        f"{function}() got {type(fit).__name__}",
+        allowed=kind,
+        todo="choose a number of clusters first, such as fits[3]" if several else "give what .fit() returned",
+    )

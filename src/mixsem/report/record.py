@@ -1,0 +1,143 @@
+"""A fit as plain data: the layout of ``fit.json``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from .. import __version__
+from ..measurement.fit import MeasurementFit
+from ..structural.choice import Choice
+from ..structural.fit import MixtureFit
+from ..structural.select import MixtureSelection
+from .frames import tidy
+
+__all__ = ["fit_record", "plain"]
+
+#: The version is raised when a key of ``fit.json`` changes its meaning or goes; new keys do not raise it.
+FORMAT, FORMAT_VERSION = "mixsem-fit", 1
+
+Record = dict[str, object]
+
+
+def fit_record(
+    fits: MixtureSelection,
+    choice: Choice,
+    *,
+    measurement: MeasurementFit | None,
+    seed: int | None,
+    title: str,
+) -> Record:
+    """Everything ``fit.json`` holds; numbers that are not finite become None.
+
+    Parameters
+    ----------
+    fits
+        All fits.
+    choice
+        Which one is described, and why.
+    measurement
+        The measurement model, if there was one.
+    seed
+        Seed of the random starts.
+    title
+        Title of the report.
+    """
+    fit = fits[choice.k]
+    record: Record = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "version": __version__,
+        "title": title,
+        "method": fit.moments.method,
+        "k": fit.k,
+        "choice": {"rule": choice.rule, "reason": choice.reason},
+        "loglik": fit.loglik,
+        "loglik_observed": fit.loglik_observed,
+        "n_params": fit.n_params,
+        "n_params_factors": fit.n_params_factors,
+        "entropy_r2": fit.entropy_r2,
+        "n_groups": len(fit.groups),
+        "n_people": fit.nobs,
+        "n_starts": fit.starts.n_starts,
+        "n_best": fit.starts.n_best,
+        "converged": fit.starts.converged,
+        "proportions": fit.proportions,
+        "clusters": _clusters(fit),
+        "coefficients": tidy(fit).to_dict("records"),
+        "selection": fits.rows(),
+        "choices": fits.choices,
+        "warnings": [notice.to_dict() for notice in fits.notices],
+        "models": {
+            "measurement": None if measurement is None else measurement.specification.measurement,
+            "structural": fit.specification.structural,
+        },
+        "settings": _settings(fits, measurement, seed),
+        "measurement": None if measurement is None else _measurement(measurement),
+    }
+    return {key: plain(value) for key, value in record.items()}
+
+
+def _clusters(fit: MixtureFit) -> list[Record]:
+    """One record per group: most probable cluster, its probability, all probabilities, number of people."""
+    columns = (fit.groups, fit.clusters, fit.posterior.max(axis=1), fit.posterior, fit.moments.n)
+    names = ("group", "cluster", "probability", "probabilities", "n")
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _settings(fits: MixtureSelection, measurement: MeasurementFit | None, seed: int | None) -> Record:
+    mixture = fits.fits[0].specification
+    settings: Record = {
+        "k": list(fits),
+        "residuals": mixture.residuals,
+        "equal_regressions": mixture.equal,
+        "n_starts": mixture.n_starts,
+        "start": mixture.start if isinstance(mixture.start, str) else "given",
+        "tolerance": mixture.tolerance,
+        "max_iterations": mixture.max_iterations,
+        "residual_floor": mixture.residual_floor,
+        "seed": seed,
+    }
+    if measurement is not None:
+        model = measurement.specification
+        settings |= {
+            "group": measurement.moments.group,
+            "equal": model.equal,
+            "partial": model.partial,
+            "blocks": model.blocks,
+            "std_lv": model.std_lv,
+        }
+    return settings
+
+
+def _measurement(measurement: MeasurementFit) -> Record:
+    return {
+        "loglik": measurement.loglik,
+        "n_params": measurement.n_params,
+        "converged": measurement.converged,
+        "n_dropped": measurement.moments.n_dropped.sum(),
+        "blocks": [
+            {"factors": block.factors, "items": block.items, **block.measures.to_dict()} for block in measurement.blocks
+        ],
+    }
+
+
+def plain(value: object) -> object:
+    """Turn a value into what JSON knows: numbers that are not finite become None, unknown types become text.
+
+    Examples
+    --------
+    >>> plain({"a": np.array([1.5, np.nan]), "b": np.int64(2), "c": (True, float("inf"))})
+    {'a': [1.5, None], 'b': 2, 'c': [True, None]}
+    """
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(entry) for entry in value]
+    return value if value is None or isinstance(value, str | int) else str(value)

@@ -1,0 +1,154 @@
+"""Summaries of fits: what the console and a notebook show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import singledispatch
+
+from ..errors import Notice, OptionError
+from ..measurement.fit import MeasurementFit
+from ..structural.fit import MixtureFit
+from ..structural.select import MixtureSelection
+from .document import Listing, Prose, Summary
+from .measurement_tables import fit_table, loading_table, measurement_facts
+from .mixture_tables import (
+    coefficient_table,
+    indicator_word,
+    member_listing,
+    method_name,
+    selection_table,
+    starts_text,
+)
+from .table import Table
+from .values import plural
+from .words import ADVICE, choice_lines, choice_remarks, join
+
+__all__ = ["selection_table", "summarize", "summarize_html", "summary", "warning_listing"]
+
+
+@singledispatch
+def summary(fit: object) -> Summary:
+    """Return what a fit has to say, to be printed or shown in a notebook.
+
+    Parameters
+    ----------
+    fit
+        A `MeasurementFit`, `MixtureFit` or `MixtureSelection`.
+
+    Returns
+    -------
+    Summary
+        ``print(summary(fit))`` shows it; ``summary(fit).parts`` holds its tables.
+
+    Raises
+    ------
+    OptionError
+        If `fit` is anything else.
+
+    Examples
+    --------
+    >>> from mixsem.factors import FactorMoments
+    >>> from mixsem.structural import StructuralMixture
+    >>> Phi = [[[1.0, 0.5], [0.5, 1.0]]] * 3 + [[[1.0, 0.1], [0.1, 1.0]]] * 5
+    >>> moments = FactorMoments.from_covariances(Phi, n=[300] * 8, factors=["x", "y"], groups=list("abcdefgh"))
+    >>> print(summary(StructuralMixture("y ~ x", k=2).fit(moments, seed=1)).parts[1])
+    Regressions
+    --------------------------------
+    Regression  Cluster 1  Cluster 2
+    --------------------------------
+    Proportion      0.625      0.375
+    Groups              5          3
+    People          1,500        900
+    --------------------------------
+    y ~ x           0.100      0.500
+    --------------------------------
+    """
+    raise OptionError(
+        f"summary() got {type(fit).__name__}",
+        allowed="a MeasurementFit, MixtureFit or MixtureSelection",
+        todo="give what .fit() returned",
+    )
+
+
+def summarize(fit: object) -> str:
+    """Return the summary of a fit as plain text."""
+    return summary(fit).to_text()
+
+
+def summarize_html(fit: object) -> str:
+    """Return the summary of a fit as HTML for a notebook."""
+    return summary(fit)._repr_html_()
+
+
+def warning_listing(notices: Sequence[Notice]) -> tuple[Listing, ...]:
+    """Return all notices by name; nothing if there are none."""
+    if not notices:
+        return ()
+    return (Listing("Warnings", tuple((n.name, n.text) for n in notices), stacked=True),)
+
+
+@summary.register(MixtureFit)
+def _summary_mixture(fit: MixtureFit) -> Summary:
+    title = f"{method_name(fit)}: {plural(fit.k, 'cluster')} of {_size(fit)}"
+    return Summary(
+        title,
+        (
+            Listing("", _solution_facts(fit)),
+            coefficient_table(fit),
+            *((member_listing(fit),) if fit.k > 1 else ()),
+            *warning_listing(fit.notices),
+        ),
+    )
+
+
+@summary.register(MixtureSelection)
+def _summary_selection(selection: MixtureSelection) -> Summary:
+    first = selection.fits[0]
+    title = f"{method_name(first)} with {_numbers(list(selection))} clusters of {_size(first)}"
+    words: tuple[Table | Listing | Prose, ...] = ()
+    if len(selection) > 1:
+        remarks = (*choice_remarks(selection), ADVICE)
+        words = (
+            Listing("What the criteria choose", choice_lines(selection)),
+            Prose("Before you follow them", remarks, bullets=True),
+        )
+    return Summary(title, (selection_table(selection), *words, *warning_listing(selection.notices)))
+
+
+@summary.register(MeasurementFit)
+def _summary_measurement(fit: MeasurementFit) -> Summary:
+    size = f"{plural(len(fit.factors), 'factor')}, {plural(len(fit.items), 'item')}"
+    several = len(fit.groups) > 1
+    title = f"{'Multigroup confirmatory' if several else 'Confirmatory'} factor analysis: {size}"
+    title += f", {plural(len(fit.groups), 'group')}" if several else ""
+    return Summary(
+        title,
+        (
+            Listing("", measurement_facts(fit)),
+            fit_table(fit),
+            loading_table(fit),
+            *warning_listing(fit.notices),
+        ),
+    )
+
+
+def _size(fit: MixtureFit) -> str:
+    return f"{plural(len(fit.groups), 'group')}, N = {fit.nobs:,}"
+
+
+def _numbers(ks: list[int]) -> str:
+    """Numbers of clusters: "1 to 6", or each if some are left out."""
+    in_a_row = len(ks) > 2 and ks == list(range(ks[0], ks[-1] + 1))
+    return f"{ks[0]} to {ks[-1]}" if in_a_row else join([str(k) for k in ks])
+
+
+def _solution_facts(fit: MixtureFit) -> tuple[tuple[str, str], ...]:
+    """Pairs of what and value: log-likelihoods, certainty of the classification, starts."""
+    facts = [("Log-likelihood, factors", f"{fit.loglik:,.2f} ({fit.n_params_factors:,} free parameters)")]
+    if fit.moments.n_measurement:
+        word = indicator_word(fit)
+        facts.append((f"Log-likelihood, {word}", f"{fit.loglik_observed:,.2f} ({fit.n_params:,} free parameters)"))
+    if fit.k > 1:
+        facts.append(("Entropy R²", f"{fit.entropy_r2:.3f}"))
+        facts.append(("Random starts", starts_text(fit)))
+    return tuple(facts)

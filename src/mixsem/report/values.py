@@ -1,0 +1,137 @@
+"""From values to text: numbers with the right digits, labels made safe for each kind of output."""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Literal, SupportsFloat, SupportsIndex, cast
+
+__all__ = [
+    "Format",
+    "display_width",
+    "escape_html",
+    "escape_latex",
+    "escape_markdown",
+    "format_value",
+    "group_sizes",
+    "is_missing",
+    "one_line",
+    "pad",
+    "plural",
+]
+
+Format = Literal["text", "integer", "decimal1", "decimal2", "decimal3", "p"]
+"""How the values of a column are written. ``"p"``: three decimals, "<0.001" below."""
+
+_DECIMALS = {"decimal1": 1, "decimal2": 2, "decimal3": 3, "p": 3}
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"$<$",
+    ">": r"$>$",
+    "∞": r"$\infty$",
+    "−": r"$-$",
+    "→": r"$\rightarrow$",
+    "²": r"\textsuperscript{2}",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
+}
+
+
+def format_value(value: object, form: Format) -> str:
+    """Write one value: missing as blank, infinite as ∞, never ``-0.00``.
+
+    Parameters
+    ----------
+    value
+        A number, text, truth value, None or NaN.
+    form
+        How to write a number. Anything that is not a number is written as text, truth values as yes and no.
+
+    Examples
+    --------
+    >>> format_value(46669, "integer"), format_value(-0.0004, "decimal3"), format_value(0.0002, "p")
+    ('46,669', '0.000', '<0.001')
+    >>> format_value(float("nan"), "decimal2"), format_value(float("inf"), "decimal2")
+    ('', '∞')
+    """
+    if is_missing(value):
+        return ""
+    if type(value).__name__ in ("bool", "bool_"):
+        return "yes" if value else "no"
+    if form == "text" or isinstance(value, str) or not hasattr(value, "__float__"):
+        return one_line(value)
+    number = float(cast(SupportsFloat, value))
+    if math.isinf(number):
+        return "∞" if number > 0 else "-∞"
+    if form == "p" and number < 0.001:
+        return "<0.001"
+    if form == "integer" and hasattr(value, "__index__"):
+        return f"{int(cast(SupportsIndex, value)):,}"
+    return f"{number:z,.{_DECIMALS.get(form, 0)}f}"
+
+
+def is_missing(value: object) -> bool:
+    """Whether a value is None, NaN, or a missing value of pandas."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return hasattr(value, "__float__") and not isinstance(value, str) and math.isnan(float(value))
+
+
+def one_line(value: object) -> str:
+    """Text without line breaks and control characters, whatever a label contains."""
+    text = "".join(" " if unicodedata.category(c) == "Cc" else c for c in str(value))
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def plural(count: int, noun: str, nouns: str = "") -> str:
+    """Count and noun: "1 group", "2,000 groups"."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def group_sizes(n: Sequence[int]) -> str:
+    """People per group in words: "25 to 2,118 people" or "150 people each"."""
+    low, high = min(n), max(n)
+    return f"{low:,} to {high:,} people" if low < high else f"{low:,} people" + " each" * (len(n) > 1)
+
+
+def display_width(text: str) -> int:
+    """Columns that a text takes on a console: wide characters two, combining marks none."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def pad(text: str, width: int, align: str) -> str:
+    """Fill a text with blanks to a width on the console."""
+    space = max(width - display_width(text), 0)
+    if align == "right":
+        return " " * space + text
+    if align == "center":
+        return " " * (space // 2) + text + " " * (space - space // 2)
+    return text + " " * space
+
+
+def escape_html(text: object) -> str:
+    """Escape a label for HTML text and attributes."""
+    return html.escape(one_line(text), quote=True)
+
+
+def escape_markdown(text: str) -> str:
+    """Escape what Markdown or HTML inside it would take for markup."""
+    return re.sub(r"([\\`*_\[\]<>|~#$])", r"\\\1", text)
+
+
+def escape_latex(text: str) -> str:
+    """Escape what LaTeX would take for a command."""
+    return "".join(_LATEX.get(c, c) for c in text)
