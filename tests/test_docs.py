@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mixsem import errors
+
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     path
@@ -24,6 +26,12 @@ def blocks(page: Path) -> list[str]:
 
 def test_there_are_pages():
     assert {"README.md", "tutorial-clusters.md"} <= {page.name for page in PAGES}
+
+
+def test_every_warning_is_explained():
+    text = (ROOT / "docs" / "warnings.md").read_text(encoding="utf-8")
+    categories = {c.__name__ for c in errors.MixsemWarning.__subclasses__()}
+    assert categories == set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
