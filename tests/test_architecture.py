@@ -145,9 +145,7 @@ def import_directions(module: Module) -> list[str]:
     if module.name in ("mixsem.cli", "mixsem.__main__") or module.name.startswith("mixsem.cli."):
         return []
     return [
-        f"line {i.line}: {module.name} imports {i.target}"
-        for i in imports(module)
-        if part_of(i.target) in forbidden
+        f"line {i.line}: {module.name} imports {i.target}" for i in imports(module) if part_of(i.target) in forbidden
     ]
 
 
@@ -157,9 +155,7 @@ def self_contained_parts(module: Module) -> list[str]:
     if allowed is None:
         return []
     ours = (i for i in imports(module) if i.target.split(".")[0] == "mixsem")
-    return [
-        f"line {i.line}: {module.name} imports {i.target}" for i in ours if part_of(i.target) not in allowed
-    ]
+    return [f"line {i.line}: {module.name} imports {i.target}" for i in ours if part_of(i.target) not in allowed]
 
 
 def kernels_know_arrays_only(module: Module) -> list[str]:
@@ -190,9 +186,7 @@ def matplotlib_is_lazy(module: Module) -> list[str]:
 
 
 def _only_for_types(module: Module, line: int) -> bool:
-    blocks = (
-        n for n in ast.walk(module.tree) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test)
-    )
+    blocks = (n for n in ast.walk(module.tree) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test))
     return any(block.lineno < line <= (block.end_lineno or line) for block in blocks)
 
 
@@ -265,9 +259,7 @@ VIOLATIONS: dict[Rule, list[Module]] = {
 
 # The same rules leave these alone.
 ALLOWED = [
-    Module(
-        "mixsem.structural.mixture", "from ..factors.moments import FactorMoments\nfrom .mstep import step"
-    ),
+    Module("mixsem.structural.mixture", "from ..factors.moments import FactorMoments\nfrom .mstep import step"),
     Module("mixsem.factors.moments", "from ..measurement.fit import MeasurementFit"),
     Module("mixsem.cli", "from . import pipelines, plots, structural\nimport mixsem"),
     Module("mixsem.kernels", "from .arrow import factorize", is_package=True),
@@ -284,9 +276,7 @@ ALLOWED = [
 @pytest.mark.parametrize("rule", VIOLATIONS, ids=lambda rule: rule.__name__)
 def test_the_package_keeps(rule: Rule) -> None:
     broken = {module.name: found for module in MODULES if (found := rule(module))}
-    assert not broken, f"{rule.__doc__}\n" + "\n".join(
-        f"{name}: {v}" for name, vs in broken.items() for v in vs
-    )
+    assert not broken, f"{rule.__doc__}\n" + "\n".join(f"{name}: {v}" for name, vs in broken.items() for v in vs)
 
 
 @pytest.mark.parametrize(
@@ -318,18 +308,14 @@ def test_import_is_light() -> None:
     """`import mixsem` draws no figure and brings in no optional library: they wait until they are used."""
     heavy = ("matplotlib", "polars", "duckdb")
     code = f"import sys, mixsem; print(*sorted(set({heavy!r}) & set(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.split() == []
 
 
 @pytest.mark.parametrize("folder", ["src", "tests", "benchmarks"])
 def test_no_machine_specific_paths(folder: str) -> None:
     """What is committed works in any folder of any machine."""
-    files = [
-        p for p in (ROOT / folder).rglob("*") if p.suffix in TEXT_SUFFIXES and "__pycache__" not in p.parts
-    ]
+    files = [p for p in (ROOT / folder).rglob("*") if p.suffix in TEXT_SUFFIXES and "__pycache__" not in p.parts]
     found = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
         for path in files
@@ -342,6 +328,4 @@ def test_no_machine_specific_paths(folder: str) -> None:
 @pytest.mark.parametrize("start", ["/", "~/", "C:\\"])
 def test_machine_specific_paths_are_seen(start: str) -> None:
     assert MACHINE_PATH.search(f'read("{start}some' + ("/" if start == "/" else "") + 'where")')
-    assert not MACHINE_PATH.search(
-        "a/b, x / y, https://example.org/a/b, ./tests/data, mimetype text/html, (a)/b/c"
-    )
+    assert not MACHINE_PATH.search("a/b, x / y, https://example.org/a/b, ./tests/data, mimetype text/html, (a)/b/c")

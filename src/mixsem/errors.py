@@ -7,6 +7,7 @@ error: it is a `Notice` kept on the fit, issued once as a warning whose category
 from __future__ import annotations
 
 import difflib
+import sys
 import warnings
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -164,10 +165,16 @@ class Notice:
         return {"name": self.name, "text": self.text, "groups": [str(g) for g in self.groups]}
 
 
-def notify(notices: Iterable[Notice], *, stacklevel: int = 3) -> None:
-    """Issue each notice as a warning of its category, pointing at the caller's frame."""
+def notify(notices: Iterable[Notice]) -> None:
+    """Issue each notice as a warning of its category, pointing at the line outside the package that led to it."""
+    notices = tuple(notices)
+    if not notices:
+        return
+    depth, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == __package__:
+        depth, frame = depth + 1, frame.f_back
     for notice in notices:
-        warnings.warn(notice.text, notice.category, stacklevel=stacklevel)
+        warnings.warn(notice.text, notice.category, stacklevel=depth + 1)
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:

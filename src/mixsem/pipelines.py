@@ -40,18 +40,30 @@ def mmgsem(
 
     Parameters
     ----------
-    measurement, structural
-        The two models in lavaan syntax.
+    measurement
+        Measurement model in lavaan syntax.
+    structural
+        Structural model in lavaan syntax.
     data
         A dataframe (pandas, polars, pyarrow, DuckDB), one row per person, or `SampleMoments`.
     group
         Column that names the group of each person. Not used with moments.
     k
         Number of clusters, or several to choose from, such as ``range(1, 7)``.
-    equal, partial, blocks
-        Options of `MGCFA`: parameters equal over groups, exceptions, measurement blocks.
-    residuals, equal_regressions, n_starts, start
-        Options of `StructuralMixture` (there called `residuals`, `equal`, `n_starts`, `start`).
+    equal
+        Kinds of parameters that are equal over groups, see `MGCFA`.
+    partial
+        Single parameters exempt from `equal`, such as ``("narcissism =~ cnarc3",)``.
+    blocks
+        Measurement blocks: ``"factor"``, ``"joint"`` or a partition of the factors.
+    residuals
+        ``"group"``: residual variances of each group and cluster; ``"cluster"``: of each cluster.
+    equal_regressions
+        Regressions that are the same in all clusters (`equal` of `StructuralMixture`).
+    n_starts
+        Random starts per number of clusters.
+    start
+        ``"hard"``, ``"soft"``, or a partition to start from.
     seed
         Seed of the random starts.
     progress

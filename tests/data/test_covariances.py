@@ -37,9 +37,7 @@ FORMS: dict[str, dict[str, Any]] = {
         "covariances": {g: shuffled(m, i) for i, (g, m) in enumerate(reversed(matrices(table()).items()))},
         "items": ITEMS,
     },
-    "frames without row names": {
-        "covariances": {g: m.reset_index(drop=True) for g, m in matrices(table()).items()}
-    },
+    "frames without row names": {"covariances": {g: m.reset_index(drop=True) for g, m in matrices(table()).items()}},
     "polars frames": {"covariances": {g: pl.from_pandas(m) for g, m in matrices(table()).items()}},
     "arrays": {"covariances": {g: m.to_numpy() for g, m in matrices(table()).items()}, "items": ITEMS},
     "lists": {

@@ -63,9 +63,7 @@ def test_the_clusters_of_the_survey_show_in_its_covariances() -> None:
 def test_holzinger_and_swineford() -> None:
     moments = SampleMoments.from_frame(holzinger_swineford_1939(), [f"x{j}" for j in range(1, 10)], "school")
     assert moments.groups == ("Grant-White", "Pasteur") and moments.n.tolist() == [145, 156]
-    np.testing.assert_allclose(
-        moments.means[:, 0], [4.930, 4.941], atol=5e-4
-    )  # as published in many tutorials
+    np.testing.assert_allclose(moments.means[:, 0], [4.930, 4.941], atol=5e-4)  # as published in many tutorials
 
 
 def test_political_democracy() -> None:

@@ -131,6 +131,4 @@ def test_moments_files_are_told_from_others(tmp_path: Path) -> None:
     (tmp_path / "fit.json").write_text('{"format": "mixsem-fit"}')
     (tmp_path / "broken.json.gz").write_text("no gzip")
     (tmp_path / "a.csv").write_text("mixsem-moments\n1\n")
-    assert not any(
-        is_moments_file(tmp_path / n) for n in ("fit.json", "broken.json.gz", "a.csv", "none.json", ".")
-    )
+    assert not any(is_moments_file(tmp_path / n) for n in ("fit.json", "broken.json.gz", "a.csv", "none.json", "."))

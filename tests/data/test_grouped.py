@@ -213,9 +213,7 @@ def test_a_group_that_loses_all_rows_is_named() -> None:
 def test_small_groups_are_named_or_left_out() -> None:
     frame = table().dropna()
     frame = pd.concat([frame[frame["country"] != "C2"], frame[frame["country"] == "C2"][:3]])
-    with pytest.warns(
-        SmallGroupWarning, match=r"1 group has no more complete rows than .* \(3\).*C2 \(3\)"
-    ) as told:
+    with pytest.warns(SmallGroupWarning, match=r"1 group has no more complete rows than .* \(3\).*C2 \(3\)") as told:
         grouped = GroupedData.from_frame(frame, ITEMS, "country")
     assert grouped.notices[0].groups == ("C2",) and "min_size=4" in str(told[0].message)
     with pytest.warns(SmallGroupWarning, match=r"fewer than 4 complete rows and left .*C2 \(3\)"):

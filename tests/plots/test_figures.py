@@ -19,6 +19,7 @@ from matplotlib.patches import Ellipse, PathPatch, Rectangle
 
 from mixsem import plots
 from mixsem.errors import OptionError
+from mixsem.plots.paths import LABEL, label_places
 from mixsem.plots.style import ACCENT, NEGATIVE, cluster_color, cluster_marker, readable_on, tint
 from mixsem.structural import MixtureFit, MixtureSelection
 
@@ -48,8 +49,18 @@ def test_scree_data(selection: MixtureSelection) -> None:
     assert data["n_params"].tolist() == [f.n_params_factors for f in selection.fits]
     assert data["on_hull"].tolist() == list(selection.hull.on_hull)
     assert data.loc[data["chosen"], "k"].tolist() == [selection.choices["chull"]]
-    observed = plots.selection_data(selection, loglik="observed")
-    assert observed["loglik"].tolist() == [f.loglik_observed for f in selection.fits]
+
+
+def test_scree_data_of_the_indicators(selection: MixtureSelection) -> None:
+    logliks = [-900.0, -800.0, -600.0, -599.0]
+    fits = [
+        replace(f, loglik_observed=v, n_params=f.n_params + 7) for f, v in zip(selection.fits, logliks, strict=True)
+    ]
+    data = plots.selection_data(MixtureSelection(tuple(fits)), loglik="observed")
+    assert data["loglik"].tolist() == logliks
+    assert data["n_params"].tolist() == [f.n_params for f in fits]
+    assert data["on_hull"].tolist() == [True, False, True, True]
+    assert data.loc[data["chosen"], "k"].tolist() == [3]
 
 
 def test_scree_plot_draws_its_data(selection: MixtureSelection) -> None:
@@ -287,6 +298,13 @@ def test_coefficients_do_not_cover_one_another_or_names(fit: MixtureFit) -> None
     figure.draw_without_rendering()
     boxes = [t.get_window_extent() for t in figure.axes[0].texts]
     assert not [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
+
+
+@pytest.mark.parametrize("ends", [((1, 0), (0, 1)), ((0, 0), (0.05, 0.05))], ids=["crossing", "parallel"])
+def test_coefficients_of_near_arrows_stand_apart(ends: tuple[tuple[float, float], tuple[float, float]]) -> None:
+    curves = [np.column_stack([np.linspace(0, 2, 60), np.linspace(*end, 60)]) for end in ends]
+    a, b = label_places(curves, np.array([[-0.5, 0.0], [2.5, 0.0]]), np.array([0.4, 0.2]))
+    assert (np.abs(a - b) >= 2 * LABEL).any()
 
 
 def test_chosen_clusters_only(fit: MixtureFit) -> None:

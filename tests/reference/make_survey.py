@@ -52,8 +52,7 @@ def describe(truth: Truth, countries: list[str]) -> dict[str, object]:
     return {
         "clusters": {country: int(k) + 1 for country, k in zip(countries, truth.clusters, strict=True)},
         "coefficients": {
-            str(k + 1): {name: float(beta[place]) for name, place in names.items()}
-            for k, beta in enumerate(truth.B)
+            str(k + 1): {name: float(beta[place]) for name, place in names.items()} for k, beta in enumerate(truth.B)
         },
     }
 

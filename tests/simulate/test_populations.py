@@ -66,12 +66,8 @@ def test_multigroup_variances_are_total_variances_in_their_range() -> None:
     np.testing.assert_allclose(phi[:, 0, 1].std(), 0.6 / np.sqrt(12), atol=0.005)
 
 
-@pytest.mark.parametrize(
-    ("reliability", "loading", "uniques"), [("high", 0.6, (0.3, 0.5)), ("low", 0.4, (0.5, 0.7))]
-)
-def test_exact_invariance_and_unique_variances(
-    reliability: Any, loading: float, uniques: tuple[float, float]
-) -> None:
+@pytest.mark.parametrize(("reliability", "loading", "uniques"), [("high", 0.6, (0.3, 0.5)), ("low", 0.4, (0.5, 0.7))])
+def test_exact_invariance_and_unique_variances(reliability: Any, loading: float, uniques: tuple[float, float]) -> None:
     truth = draw_truth(Population(reliability=reliability), seed=3)
     expected = np.kron(np.eye(4), np.array([[1.0], *([[np.sqrt(loading)]] * 4)]))
     np.testing.assert_array_equal(truth.Lambda, np.broadcast_to(expected, truth.Lambda.shape))
@@ -114,9 +110,7 @@ def test_small_groups_are_a_share_of_each_cluster() -> None:
 
 
 def test_proportions_and_sizes_are_kept() -> None:
-    population = Population(
-        n_groups=10, group_size=tuple(range(50, 60)), n_clusters=2, proportions=(0.3, 0.7)
-    )
+    population = Population(n_groups=10, group_size=tuple(range(50, 60)), n_clusters=2, proportions=(0.3, 0.7))
     truth = draw_truth(population, seed=8)
     assert np.bincount(truth.clusters).tolist() == [3, 7] and truth.n.tolist() == list(range(50, 60))
 

@@ -45,9 +45,7 @@ def rows_notices(
     return tuple(notices)
 
 
-def _incomplete_rows(
-    groups: Sequence[Hashable], n: NDArray[np.int64], n_dropped: NDArray[np.int64]
-) -> Notice:
+def _incomplete_rows(groups: Sequence[Hashable], n: NDArray[np.int64], n_dropped: NDArray[np.int64]) -> Notice:
     rows = n + n_dropped
     share = n_dropped / rows
     text = (

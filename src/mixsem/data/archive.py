@@ -47,9 +47,7 @@ def write_whole(path: Path, content: bytes) -> None:
         os.replace(passing, path)
     except OSError as error:
         passing.unlink(missing_ok=True)
-        raise OutputError(
-            f"{path} cannot be written: {error.strerror}", todo="check folder and disk"
-        ) from error
+        raise OutputError(f"{path} cannot be written: {error.strerror}", todo="check folder and disk") from error
 
 
 def read_json(path: str | Path) -> object:
@@ -117,9 +115,7 @@ def moments_fields(content: object) -> dict[str, Any]:
         "has_means": has_means,
     }
     covariances = fields["covariances"]
-    if (covariances != covariances.swapaxes(1, 2)).any() or (
-        np.diagonal(covariances, axis1=1, axis2=2) <= 0
-    ).any():
+    if (covariances != covariances.swapaxes(1, 2)).any() or (np.diagonal(covariances, axis1=1, axis2=2) <= 0).any():
         raise _broken("covariances", "symmetric matrices with positive variances")
     return fields
 

@@ -161,22 +161,16 @@ def _not_numbers(refused: Mapping[str, Sequence[object]]) -> DataError:
             complaints.append(f"column {item!r} holds numbers written as text, such as {odd[0]!r}")
             todo = todo or f"convert it first, in pandas: data[{item!r}] = pandas.to_numeric(data[{item!r}])"
         elif all(_reads_as_number(v, lambda s: float(s.replace(",", "."))) for v in unreadable):
-            complaints.append(
-                f"column {item!r} holds numbers with a decimal comma, such as {unreadable[0]!r}"
-            )
+            complaints.append(f"column {item!r} holds numbers with a decimal comma, such as {unreadable[0]!r}")
             todo = todo or "read the file with decimal=','"
         else:
-            counts = [
-                f"{value!r} ({count:,})" for value, count in Counter(map(str, unreadable)).most_common()
-            ]
+            counts = [f"{value!r} ({count:,})" for value, count in Counter(map(str, unreadable)).most_common()]
             kind = "text" if text else f"values of type {type(odd[0]).__name__}"
             complaints.append(
                 f"column {item!r} holds {kind}: {enumerate_briefly(counts, limit=3)};"
                 f" {len(unreadable):,} of {len(present):,} values"
             )
-            todo = (
-                todo or "make such values missing when reading the file (na_values=), or leave the item out"
-            )
+            todo = todo or "make such values missing when reading the file (na_values=), or leave the item out"
     return DataError(
         enumerate_briefly(complaints, limit=3),
         allowed="numbers: integers, floats, decimals, booleans, categories that are numbers",

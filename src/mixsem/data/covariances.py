@@ -97,9 +97,7 @@ def _items_of(matrix: MatrixLike) -> tuple[str, ...]:
     return check_items([str(name) for name in names])
 
 
-def _ordered_matrix(
-    label: Hashable, matrix: MatrixLike, items: tuple[str, ...], *, free: bool
-) -> NDArray[np.float64]:
+def _ordered_matrix(label: Hashable, matrix: MatrixLike, items: tuple[str, ...], *, free: bool) -> NDArray[np.float64]:
     """Read one matrix with rows and columns in the order of `items`; `free` if it may hold more items."""
     values = _numbers(label, matrix)
     columns = getattr(matrix, "columns", items)
@@ -138,9 +136,7 @@ def _ordered_vector(label: Hashable, vector: VectorLike, items: tuple[str, ...])
     if isinstance(vector, pd.Series) and set(items) <= set(vector.index):
         values = vector[list(items)].to_numpy(dtype=np.float64)
     if values.shape != (len(items),) or not np.isfinite(values).all():
-        raise DataError(
-            f"group {label}: the means are not one finite number per item", allowed=f"{len(items)} means"
-        )
+        raise DataError(f"group {label}: the means are not one finite number per item", allowed=f"{len(items)} means")
     return values
 
 
@@ -148,9 +144,7 @@ def _numbers(label: Hashable, given: ArrayLike) -> NDArray[np.float64]:
     try:
         return np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(
-            f"group {label}: the values are not numbers ({error})", allowed="finite numbers"
-        ) from error
+        raise DataError(f"group {label}: the values are not numbers ({error})", allowed="finite numbers") from error
 
 
 def _problem(matrix: NDArray[np.float64], items: tuple[str, ...]) -> str:

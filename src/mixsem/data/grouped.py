@@ -133,9 +133,7 @@ def read_grouped(
         raise _nothing_left(values, names, labelled, group)
     keep = n >= (min_size or 1)
     if not keep.any():
-        raise DataError(
-            f"no group has {min_size} complete rows; the largest has {n.max()}", todo="lower min_size"
-        )
+        raise DataError(f"no group has {min_size} complete rows; the largest has {n.max()}", todo="lower min_size")
 
     notices = dropped_notices(
         labels,

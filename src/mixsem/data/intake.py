@@ -59,9 +59,7 @@ def as_moments(
     if not isinstance(data, SampleMoments):
         return SampleMoments.from_grouped(read_grouped(data, items, group, min_size=min_size))
     if group is not None and data.group is not None and group != data.group:
-        raise OptionError(
-            f"group={group!r}, but the moments are grouped by {data.group!r}", todo="omit group="
-        )
+        raise OptionError(f"group={group!r}, but the moments are grouped by {data.group!r}", todo="omit group=")
     return (data if min_size is None else _without_small(data, min_size)).select(items)
 
 

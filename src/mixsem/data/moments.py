@@ -307,8 +307,7 @@ def _check_alike(one: SampleMoments, others: Sequence[SampleMoments]) -> None:
     odd = next((other.items for other in others if set(other.items) != set(one.items)), None)
     if odd is not None:
         raise DataError(
-            f"moments of {enumerate_briefly(odd)} cannot be merged with those of "
-            + enumerate_briefly(one.items),
+            f"moments of {enumerate_briefly(odd)} cannot be merged with those of " + enumerate_briefly(one.items),
             allowed="the same items in all parts",
             todo="select the items they have in common: moments.select([...])",
         )

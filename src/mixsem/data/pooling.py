@@ -92,9 +92,7 @@ def pooled_moments(parts: Sequence[SampleMoments]) -> PooledMoments:
     return PooledMoments(groups, n, means, covariances, n_dropped)
 
 
-def _check_means(
-    parts: Sequence[SampleMoments], at: Sequence[NDArray[np.int64]], shared: NDArray[np.bool_]
-) -> None:
+def _check_means(parts: Sequence[SampleMoments], at: Sequence[NDArray[np.int64]], shared: NDArray[np.bool_]) -> None:
     for part, g in zip(parts, at, strict=True):
         if not part.has_means and shared[g].any():
             labels = list(compress(part.groups, shared[g]))

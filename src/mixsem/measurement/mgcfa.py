@@ -181,7 +181,7 @@ def _require_definite(moments: SampleMoments) -> None:
             f"the covariance matrix of {', '.join(moments.items)} is singular in"
             f" {len(bad)} group{'s' * (len(bad) > 1)}: {enumerate_briefly(bad)}",
             allowed=f"groups with more than {len(moments.items)} complete rows and no item that others determine",
-            todo="drop these groups (min_size=), or look for items that copy one another",
+            todo="drop these groups (SampleMoments.from_frame with min_size=), or items that copy one another",
         )
 
 

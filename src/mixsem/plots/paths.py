@@ -122,7 +122,7 @@ class _Geometry:
         step = np.array([2 * self.radius[0] + gap, -max(2 * self.radius[1] + 0.2, 0.6)])
         self.centres = places * step
         self.curves = [self._curve(a, bend * step, b) for (a, b), bend in zip(edges, bends, strict=True)]
-        self.places = _label_places(self.curves, self.centres, self.radius)
+        self.places = label_places(self.curves, self.centres, self.radius)
         points = np.vstack([self.centres - self.radius, self.centres + self.radius, *self.curves])
         self.low = points.min(axis=0) - 0.12
         self.high = points.max(axis=0) + np.array([0.12, 0.12 + TITLE])
@@ -154,7 +154,7 @@ def _smooth(through: Array, per_piece: int = 60) -> Array:
     return np.concatenate(pieces)
 
 
-def _label_places(curves: Sequence[Array], centres: Array, radius: Array) -> list[Array]:
+def label_places(curves: Sequence[Array], centres: Array, radius: Array) -> list[Array]:
     """Where on its line each coefficient stands: away from names, from other coefficients and from other lines."""
     places: list[Array] = []
     for e, curve in enumerate(curves):

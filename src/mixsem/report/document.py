@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
-from .render import styled
+from .render import WIDEST, split_columns, styled
 from .table import Table
 from .values import escape_html, one_line
 
@@ -51,7 +51,8 @@ class Listing:
         """As a description list."""
         head = f"<h4>{escape_html(self.title)}</h4>" if self.title else ""
         pairs = (f"<dt>{escape_html(term)}</dt><dd>{escape_html(text)}</dd>" for term, text in self.entries)
-        return f"{head}<dl>{''.join(pairs)}</dl>"
+        kind = "" if self.stacked else ' class="beside"'
+        return f"{head}<dl{kind}>{''.join(pairs)}</dl>"
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -118,7 +119,8 @@ class Summary:
 
     def to_html(self) -> str:
         """As HTML without styles."""
-        body = "".join(part.to_html() for part in self.parts)
+        parts = (p for part in self.parts for p in (split_columns(part, WIDEST) if isinstance(part, Table) else [part]))
+        body = "".join(part.to_html() for part in parts)
         return f"<h3>{escape_html(self.title)}</h3>{body}"
 
     def __repr__(self) -> str:

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .render import split_columns
+from .render import WIDEST, split_columns
 from .table import Table
 from .values import escape_html
 
@@ -32,9 +32,6 @@ class Section:
     title: str
     body: str
 
-
-#: Characters that fit beside one another in a table.
-WIDEST = 125
 
 STYLE = """
 :root{color-scheme:light;--ink:#1f2328;--muted:#57606a;--line:#d0d7de;--faint:#f6f8fa;--accent:#0b5394}

@@ -11,6 +11,7 @@ from .values import display_width, escape_html, escape_latex, escape_markdown, o
 
 __all__ = [
     "NOTEBOOK_STYLE",
+    "WIDEST",
     "split_columns",
     "styled",
     "table_html",
@@ -20,6 +21,8 @@ __all__ = [
 ]
 
 GAP = "  "
+#: Characters that fit beside one another on a page.
+WIDEST = 125
 
 NOTEBOOK_STYLE = """<style>
 .mixsem{font-variant-numeric:tabular-nums;line-height:1.4}
@@ -30,7 +33,10 @@ NOTEBOOK_STYLE = """<style>
 .mixsem .l{text-align:left}.mixsem .r{text-align:right}.mixsem .c{text-align:center}
 .mixsem tr.rule>*{border-top:1px solid}
 .mixsem p.note{font-size:.9em;margin:.1em 0;opacity:.8}
-.mixsem dt{font-weight:600}.mixsem dd{margin:0 0 .3em 1.5em}.mixsem h3,.mixsem h4{margin:.8em 0 .3em}
+.mixsem dt{font-weight:600}.mixsem dd{margin:0 0 .3em 1.5em}
+.mixsem dl.beside{display:grid;grid-template-columns:max-content 1fr;gap:.1em 1.4em}
+.mixsem dl.beside dt{font-weight:400}.mixsem dl.beside dd{margin:0}
+.mixsem h3,.mixsem h4{margin:.8em 0 .3em}
 </style>"""
 
 

@@ -247,9 +247,10 @@ def _card(fit: MixtureFit, cluster: int) -> str:
             name = f'<span class="unsure">{name} ({min(probability[g], CERTAIN - 0.01):.2f})</span>'
         names.append(name)
     size = f"{plural(members.size, 'group')}, {fit.moments.n[members].sum():,} people, proportion"
+    listed = list_mark(fit).join(names) or "no group"
     return (
         f'<div class="card" style="border-top-color:{to_hex(cluster_color(cluster))}"><h3>Cluster {cluster}</h3>'
-        f'<p class="size">{size} {fit.proportions[cluster - 1]:.3f}</p><p>{list_mark(fit).join(names) or "no group"}</p></div>'
+        f'<p class="size">{size} {fit.proportions[cluster - 1]:.3f}</p><p>{listed}</p></div>'
     )
 
 

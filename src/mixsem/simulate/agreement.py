@@ -68,9 +68,7 @@ def match_labels(estimated: ArrayLike, truth: ArrayLike) -> NDArray[np.int64]:
     first, second = np.asarray(estimated), np.asarray(truth)
     for labels in (first, second):
         if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer) or (labels < 0).any():
-            raise OptionError(
-                "clusters are not numbered from 0", allowed="one whole number per group, 0 or more"
-            )
+            raise OptionError("clusters are not numbered from 0", allowed="one whole number per group, 0 or more")
     _pair(first, second)
     k = int(max(first.max(), second.max())) + 1
     table = np.zeros((k, k))

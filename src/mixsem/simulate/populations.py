@@ -93,8 +93,7 @@ class Population:
             "reliability": (self.reliability in ("high", "low"), '"high" or "low"'),
             "loading_variance": (self.loading_variance >= 0, "0 or more"),
             "proportions": (
-                self.proportions is None
-                or (len(self.proportions) == self.n_clusters and min(self.proportions) > 0),
+                self.proportions is None or (len(self.proportions) == self.n_clusters and min(self.proportions) > 0),
                 "one positive share per cluster",
             ),
             "small_size": (
@@ -283,9 +282,7 @@ def _random_variances(size: int, rng: Generator) -> tuple[NDArray[np.float64], N
 _VARIANCES = {"multigroup": _uniform_variances, "multilevel": _random_variances}
 
 
-def _approximate_invariance(
-    population: Population, rng: Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _approximate_invariance(population: Population, rng: Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Draw loadings that differ a little and unique variances that differ freely, both (G, 4, 5)."""
     high = population.reliability == "high"
     size = (population.n_groups, N_FACTORS, PER_FACTOR)
@@ -294,9 +291,7 @@ def _approximate_invariance(
     return np.sqrt(0.6 if high else 0.4) + deviations, rng.uniform(low, top, size)
 
 
-def _non_invariance(
-    population: Population, rng: Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _non_invariance(population: Population, rng: Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Draw loadings and unique variances, both (G, 4, 5): random for items 2 and 3, equal for the others."""
     high = population.reliability == "high"
     loadings = np.full((population.n_groups, N_FACTORS, PER_FACTOR), np.sqrt(0.6 if high else 0.4))
