@@ -92,7 +92,8 @@ class ModelSyntaxError(MixsemError, ValueError):
     def __init__(self, got: str, *, text: str, line: int, column: int, allowed: str = "", todo: str = "") -> None:
         self.line, self.column = line, column
         source = text.splitlines()[line - 1] if 0 < line <= len(text.splitlines()) else ""
-        marker = " " * (column - 1) + "^"
+        # Tabs stay tabs, so that the caret stands below its place.
+        marker = "".join(c if c == "\t" else " " for c in source[: column - 1].ljust(column - 1)) + "^"
         place = f"line {line}, column {column}: {got}\n    {source}\n    {marker}"
         super().__init__(place, allowed=allowed, todo=todo)
 

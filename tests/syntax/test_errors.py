@@ -11,6 +11,7 @@ from mixsem.syntax.sem import parse_model
 MISTAKES = [
     # operators
     ("F = x1 + x2", 1, 3, "'=' is not an operator", "did you mean '=~'?"),
+    ("F = -x1", 1, 3, "'=' is not an operator", "did you mean '=~'?"),
     ("F = ~ x1", 1, 3, "the operator '=~' is split by a blank", "write '=~' as one word"),
     ("x1 ~ ~ x2", 1, 4, "the operator '~~' is split by a blank", "write '~~' as one word"),
     ("a : = b", 1, 3, "the operator ':=' is split by a blank", "write ':=' as one word"),
@@ -153,9 +154,7 @@ def test_a_message_shows_the_line_and_marks_the_place() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "text", ["c(" * 200 + "1" + ")" * 200, "(" * 200 + "1" + ")" * 200, "-" * 5000 + "1"]
-)
+@pytest.mark.parametrize("text", ["c(" * 200 + "1" + ")" * 200, "(" * 200 + "1" + ")" * 200, "-" * 5000 + "1"])
 def test_absurd_nesting_is_a_syntax_error(text: str) -> None:
     with pytest.raises(ModelSyntaxError, match="nested too deeply"):
         parse_model(f"F =~ {text}*x1")

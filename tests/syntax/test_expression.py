@@ -107,9 +107,7 @@ def value_or_none(expression: Expression) -> object:
     return "nan" if math.isnan(value) else value
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from("+-*/"), st.integers(1, 9)), min_size=1, max_size=8), st.integers(1, 9)
-)
+@given(st.lists(st.tuples(st.sampled_from("+-*/"), st.integers(1, 9)), min_size=1, max_size=8), st.integers(1, 9))
 def test_agrees_with_python_where_the_grammars_agree(rest: list[tuple[str, int]], first: int) -> None:
     text = str(first) + "".join(f" {sign} {number}" for sign, number in rest)
     assert parse_expression(text).evaluate({}) == pytest.approx(eval(text), rel=1e-12)
@@ -158,6 +156,10 @@ def test_what_is_no_expression(text: str, column: int, part: str) -> None:
 def test_absurd_nesting_is_a_syntax_error(text: str) -> None:
     with pytest.raises(ModelSyntaxError, match="nested too deeply"):
         parse_expression(text)
+
+
+def test_sensible_nesting_is_read() -> None:
+    assert parse_expression("(" * 40 + "a" + ")" * 40).evaluate({"a": 2.0}) == 2.0
 
 
 def test_long_sums_are_no_nesting() -> None:

@@ -143,9 +143,7 @@ CONTINUES = re.compile(r"[-+*/^,(]|[=~<>|%:]+")
 def keys(statement: Written) -> list[object]:
     """What may be said only once: parameters (here in any block) and definitions."""
     if isinstance(statement.meaning, list):
-        return [
-            (op, frozenset((lhs, rhs)) if op == "~~" else (lhs, rhs)) for lhs, op, rhs, _ in statement.meaning
-        ]
+        return [(op, frozenset((lhs, rhs)) if op == "~~" else (lhs, rhs)) for lhs, op, rhs, _ in statement.meaning]
     return [statement.meaning[0]] if isinstance(statement.meaning, tuple) else []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -122,6 +123,8 @@ def test_operators(text: str, expected: list[T]) -> None:
         ("NA*x + a*x + lower(0)*x + upper(9)*x", M(fixed=(None,), label=("a",), lower=(0.0,), upper=(9.0,))),
         ("a*start(.5)*x", M(start=(0.5,), label=("a",))),
         ("0.5*a*x", M(fixed=(0.5,), label=("a",))),
+        ("0.5*start(1)*x", M(fixed=(0.5,), start=(1.0,))),
+        ("2*sqrt*x", M(fixed=(2.0,), label=("sqrt",))),
         ("a*0.5?x", M(start=(0.5,), label=("a",))),
         ("a*x + a*x", M(label=("a",))),
         ("a*x + x", M(label=("a",))),
@@ -191,9 +194,7 @@ def test_levels_lie_inside_groups() -> None:
 
 
 def test_constraints_and_definitions() -> None:
-    model = parse_model(
-        "a*2 == b\n b > 0; 0 < exp(c)\n ab := a*b\n more := ab^2 - 1  ! earlier definitions count"
-    )
+    model = parse_model("a*2 == b\n b > 0; 0 < exp(c)\n ab := a*b\n more := ab^2 - 1  ! earlier definitions count")
     assert [str(c) for c in model.constraints] == ["a*2 == b", "b > 0", "0 < exp(c)"]
     assert [(c.line, c.column) for c in model.constraints] == [(1, 1), (2, 2), (2, 9)]
     assert [str(d) for d in model.definitions] == ["ab := a*b", "more := ab^2 - 1"]
@@ -231,9 +232,7 @@ def test_terms_know_their_place() -> None:
 
 
 def test_views_of_a_model() -> None:
-    model = parse_model(
-        "g =~ x1 + x2; f =~ x2 + x3; g ~ f + z:f + w; c <~ v1 + v2; x1 ~~ x3; x1 ~ 1; u | t1; y ~ c"
-    )
+    model = parse_model("g =~ x1 + x2; f =~ x2 + x3; g ~ f + z:f + w; c <~ v1 + v2; x1 ~~ x3; x1 ~ 1; u | t1; y ~ c")
     assert model.factors == ("g", "f")
     assert model.indicators == ("x1", "x2", "x3")
     assert model.observed == ("x1", "x2", "x3", "z", "w", "v1", "v2", "u", "y")
@@ -261,6 +260,15 @@ def test_what_is_not_the_name_of_one_parameter(text: str) -> None:
     with pytest.raises(ModelSyntaxError) as caught:
         parse_parameter(text)
     assert (caught.value.line, caught.value.column) == (1, 1)
+
+
+@pytest.mark.parametrize("part", ["terms", "constraints", "definitions"])
+def test_what_was_read_cannot_be_changed(part: str) -> None:
+    model = parse_model("group: 1; f =~ a*x; a == 1; b := a")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(model, part, ())
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        getattr(model, part)[0].line = 7
 
 
 def test_only_text_is_read() -> None:

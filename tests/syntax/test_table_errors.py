@@ -40,7 +40,7 @@ GOOD = "F =~ x1 + x2 + x3"
         (f"{GOOD}\nH =~ F + x4", ("line 2, column 6", "a factor as an indicator", "second-order")),
         (f"{GOOD}\nx1 =~ x4 + x5", ("'x1' is measured by x4, x5", "rename the factor")),
         (f"{GOOD}\nF ~~ x1", ("line 2", "a covariance of a factor with an item")),
-        ("F =~ x1 + a*x2\na > 0", ("line 2, column 1", "'a > 0' is an inequality", "lower(0)")),
+        ("F =~ x1 + a*x2\na > 0", ("line 2, column 1", "'a > 0' is an inequality", "remove it")),
         ("F =~ x1 + a*x2\n\nab := a^2", ("line 3, column 1", "'ab := a^2' is a defined parameter")),
         ("F =~ x1 + a*x2 + b*x3\na == 2*b", ("line 2, column 1", "'a == 2*b' is neither", "'a == 0.5'")),
         ("F =~ x1 + a*x2\n1 == 1", ("line 2", "is neither two labels")),
@@ -61,9 +61,14 @@ def test_what_a_measurement_model_cannot_use(text: str, parts: tuple[str, ...]) 
         (
             "F =~ x1 + c(a, b)*x2",
             ("A", "B", "C"),
-            ("line 1, column 11", "'label' of 'F =~ x2' has 2 entries for 3 groups", "'A', 'B', 'C'"),
+            (
+                "line 1, column 11",
+                "'label' of 'F =~ x2' has 2 entries for 3 groups",
+                "'A', 'B', 'C'",
+                "write 3 entries",
+            ),
         ),
-        ("F =~ x1 + c(1, 2)*x2", ONE, ("has 2 entries for the one group 'all'", "one entry")),
+        ("F =~ x1 + c(1, 2)*x2", ONE, ("has 2 entries for the one group 'all'", "one entry", "a single value without")),
         (
             "group: A\nF =~ x1 + c(1, 2)*x2\ngroup: B\nF =~ x1 + x2",
             AB,
@@ -84,7 +89,7 @@ def test_what_a_measurement_model_cannot_use(text: str, parts: tuple[str, ...]) 
         ("F =~ x1 + x2 + equal('F=~x9')*x3", ONE, ("line 1, column 16", "equal('F=~x9') names no parameter")),
         ("F =~ x1 + x2 + equal('x2')*x3", ONE, ("equal('x2') names no parameter",)),
         ("F =~ x1 + x2 + equal('F=~x2.g3')*x3", AB, ("equal('F=~x2.g3') names no parameter",)),
-        ("F =~ x1 + lower(1)*x2 + upper(0)*x2", ONE, ("the bounds of F=~x2 leave no value",)),
+        ("F =~ x1 + lower(1)*x2 + upper(0)*x2", ONE, ("line 1, column 11: the bounds of F=~x2 leave no value",)),
         ("F =~ x1 + lower(1)*a*x2 + upper(0)*a*x3", ONE, ("leave no value: lower 1, upper 0",)),
     ],
 )
@@ -120,9 +125,7 @@ def test_models_that_contradict_themselves_or_the_groups(
         ),
     ],
 )
-def test_options_that_do_not_fit(
-    equal: tuple[str, ...], partial: tuple[str, ...], parts: tuple[str, ...]
-) -> None:
+def test_options_that_do_not_fit(equal: tuple[str, ...], partial: tuple[str, ...], parts: tuple[str, ...]) -> None:
     with pytest.raises(OptionError) as caught:
         table(GOOD, AB, equal=equal, partial=partial)
     assert all(part in str(caught.value) for part in parts), str(caught.value)

@@ -83,9 +83,7 @@ def _read_atom(cursor: Cursor) -> Expression:
         cursor.take()
         value = float(token.text.rstrip("L"))
         if math.isinf(value):
-            raise cursor.error(
-                f"the number {token.text} is too large", at=token, allowed="numbers below 1.8e308"
-            )
+            raise cursor.error(f"the number {token.text} is too large", at=token, allowed="numbers below 1.8e308")
         return Number(value)
     if token.kind == "name":
         cursor.take()

@@ -103,9 +103,7 @@ def build_grid(syntax: ModelSyntax, groups: Sequence[Hashable], defaults: Defaul
     return {key: tuple(model.get(key, absent) for model in models) for key in keys}
 
 
-def _written(
-    syntax: ModelSyntax, g: int, groups: Sequence[Hashable], variables: Sequence[str]
-) -> dict[Key, Cell]:
+def _written(syntax: ModelSyntax, g: int, groups: Sequence[Hashable], variables: Sequence[str]) -> dict[Key, Cell]:
     """Collect what the user wrote for one group; its own block refines what stands before all blocks."""
     common = [term for term in syntax.terms if term.block is None]
     own = [term for term in syntax.terms if term.block is not None and term.block.name == str(groups[g])]
@@ -134,9 +132,7 @@ def _wrong_length(term: Term, name: str, length: int, groups: Sequence[Hashable]
         f"{term.place}: '{name}' of '{term}' has {length} entries for "
         + (f"the one group {labels}" if one else f"{len(groups)} groups"),
         allowed="one entry" if one else f"one entry, or one per group in this order: {labels}",
-        todo="write a single value without c()"
-        if one
-        else f"write {len(groups)} entries in c(), or a single value",
+        todo="write a single value without c()" if one else f"write {len(groups)} entries in c(), or a single value",
     )
 
 

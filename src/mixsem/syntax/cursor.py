@@ -67,14 +67,10 @@ class Cursor:
         yield
         self._depth -= 1
 
-    def error(
-        self, got: str, *, at: Token | None = None, allowed: str = "", todo: str = ""
-    ) -> ModelSyntaxError:
+    def error(self, got: str, *, at: Token | None = None, allowed: str = "", todo: str = "") -> ModelSyntaxError:
         """Make the error for the next token, or for the token `at`."""
         place = at or self.token
-        return ModelSyntaxError(
-            got, text=self.text, line=place.line, column=place.column, allowed=allowed, todo=todo
-        )
+        return ModelSyntaxError(got, text=self.text, line=place.line, column=place.column, allowed=allowed, todo=todo)
 
     def unexpected(self, allowed: str, todo: str = "") -> ModelSyntaxError:
         """Make the error for a next token that does not fit, naming the commonest slips."""
@@ -94,9 +90,7 @@ class Cursor:
     def split(self, first: Token, second: Token) -> ModelSyntaxError:
         """Make the error for an operator with a blank inside."""
         whole = first.text + second.text
-        return self.error(
-            f"the operator '{whole}' is split by a blank", at=first, todo=f"write {whole!r} as one word"
-        )
+        return self.error(f"the operator '{whole}' is split by a blank", at=first, todo=f"write {whole!r} as one word")
 
     def equals_sign(self) -> ModelSyntaxError:
         """Make the error for a lone ``=``."""

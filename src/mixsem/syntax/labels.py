@@ -55,10 +55,7 @@ def tie(grid: Grid, constraints: Iterable[Constraint], variables: Sequence[str])
     grid = _apply_equal(grid, ties, variables)
     labels = {cell.label for cells in grid.values() for cell in cells if cell.label}
     values = [_apply_constraint(constraint, labels, ties) for constraint in constraints]
-    merged = {
-        key: tuple(replace(cell, label=ties.root(cell.label)) for cell in cells)
-        for key, cells in grid.items()
-    }
+    merged = {key: tuple(replace(cell, label=ties.root(cell.label)) for cell in cells) for key, cells in grid.items()}
     return _agree(merged, [(ties.root(label), value) for label, value in values if label])
 
 

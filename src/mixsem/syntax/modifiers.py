@@ -79,9 +79,7 @@ def read_modifiers(cursor: Cursor) -> Modifiers:
         start = cursor.token
         modifier = _close(cursor, _read_modifier(cursor))
         if name := found.clash(modifier):
-            raise cursor.error(
-                f"'{name}' is given twice with different values", at=start, allowed="each modifier once"
-            )
+            raise cursor.error(f"'{name}' is given twice with different values", at=start, allowed="each modifier once")
         found = found.merge(modifier)
     return found
 

@@ -75,9 +75,7 @@ def parse_model(text: str) -> ModelSyntax:
     trust =~ t2 ('a',) line 2, column 19
     """
     if not isinstance(text, str):
-        raise OptionError(
-            f"model syntax came as {type(text).__name__}", allowed="text, as in 'F =~ x1 + x2 + x3'"
-        )
+        raise OptionError(f"model syntax came as {type(text).__name__}", allowed="text, as in 'F =~ x1 + x2 + x3'")
     terms: dict[tuple[object, ...], Term] = {}
     constraints: list[Constraint] = []
     definitions: dict[str, Definition] = {}

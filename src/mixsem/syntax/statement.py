@@ -70,9 +70,7 @@ def _main_operator(cursor: Cursor) -> Token:
             return token
     first, second = cursor.token, cursor.ahead(1)
     if first.kind == second.kind == "name":
-        raise cursor.error(
-            f"two names without an operator: {first.text} {second.text}", at=second, allowed=_OPERATORS
-        )
+        raise cursor.error(f"two names without an operator: {first.text} {second.text}", at=second, allowed=_OPERATORS)
     raise cursor.error(
         "this statement has no operator",
         allowed=_OPERATORS,
@@ -191,9 +189,7 @@ def _read_right(cursor: Cursor, op: str) -> _Side:
                 todo="compute the product as a variable of its own",
             )
     if op == "|" and not _THRESHOLD.fullmatch(name):
-        raise cursor.error(
-            f"'{name}' is no threshold", at=variable, allowed="t1, t2, ... on the right of '|'"
-        )
+        raise cursor.error(f"'{name}' is no threshold", at=variable, allowed="t1, t2, ... on the right of '|'")
     return _Side(name, modifiers, begin)
 
 

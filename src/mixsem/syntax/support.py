@@ -97,7 +97,7 @@ def _require_plain_constraints(syntax: ModelSyntax) -> None:
             raise UnsupportedModelError(
                 f"{constraint.place}: '{constraint}' is an inequality constraint",
                 allowed="'==' between labels and numbers",
-                todo=f"bound one parameter with lower() or upper(), as in {_BOUND_EXAMPLE}",
+                todo="remove it",
             )
     for definition in syntax.definitions:
         raise UnsupportedModelError(
@@ -105,9 +105,6 @@ def _require_plain_constraints(syntax: ModelSyntax) -> None:
             allowed=_ALLOWED,
             todo="compute it from the estimates after the fit",
         )
-
-
-_BOUND_EXAMPLE = "lower(0)*x2"
 
 
 def _refused(term: Term, what: str, todo: str) -> UnsupportedModelError:

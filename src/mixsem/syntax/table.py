@@ -166,9 +166,7 @@ def measurement_table(
     11
     """
     if not groups:
-        raise OptionError(
-            "groups= is empty", allowed="one label per group", todo="for a single group, pass one"
-        )
+        raise OptionError("groups= is empty", allowed="one label per group", todo="for a single group, pass one")
     _require_names("equal", equal)
     _require_names("partial", partial)
     for kind in equal:
@@ -193,9 +191,7 @@ def measurement_table(
     if len(groups) > 1:
         _require_freed(grid, freed)
     rows = tuple(_row(key, cells) for key, cells in grid.items())
-    return ParameterTable(
-        rows, factors, syntax.indicators, len(groups), syntax.constraints, syntax.definitions
-    )
+    return ParameterTable(rows, factors, syntax.indicators, len(groups), syntax.constraints, syntax.definitions)
 
 
 def _require_names(option: str, names: Sequence[str]) -> None:
