@@ -50,7 +50,7 @@ def test_long_lists_are_cut_with_a_count():
 
 
 def test_warnings_point_at_the_line_outside_the_package():
-    moments = mx.SampleMoments.from_covariances({"a": [[1.0, 0.3], [0.3, 1.0]]}, n=3, items=["x", "y"])
+    moments = mx.SampleMoments.from_covariances({"a": [[1.0, 0.3], [0.3, 1.0]]}, n=2, items=["x", "y"])
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         mx.MGCFA("F =~ x + 1*y").fit(moments)
