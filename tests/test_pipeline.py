@@ -12,11 +12,14 @@ import mixsem as mx
 from mixsem.errors import (
     DataError,
     HeywoodWarning,
+    LowReliabilityWarning,
     MissingDataWarning,
     ModelError,
     ModelSyntaxError,
     OptionError,
+    SingleIndicatorWarning,
     UnsupportedModelError,
+    WeakMarkerWarning,
 )
 from mixsem.simulate import Population, draw_frame, draw_truth
 
@@ -187,3 +190,123 @@ def test_partition_of_factors_is_checked(survey):
 def test_joint_block_uses_the_fitted_factor_covariances(survey):
     step1 = mx.MGCFA(MEASUREMENT, blocks="joint").fit(survey, "group")
     np.testing.assert_array_equal(mx.factor_moments(step1).Phi, step1.Phi)
+
+
+def covariances_of_two_factors() -> mx.SampleMoments:
+    """Four groups, two correlated factors of three items each."""
+    rng = np.random.default_rng(6)
+    covariances = {}
+    for group in "abcd":
+        f = rng.multivariate_normal([0, 0], [[1.0, 0.5], [0.5, 1.0]], size=200)
+        x = f[:, [0, 0, 0, 1, 1, 1]] * [1.0, 0.8, 0.7, 1.0, 0.8, 0.9] + 0.6 * rng.normal(size=(200, 6))
+        covariances[group] = np.cov(x.T, bias=True)
+    return mx.SampleMoments.from_covariances(covariances, n=200, items=[f"x{i}" for i in range(1, 7)], divisor="n")
+
+
+TWO = "A =~ x1 + x2 + x3\nB =~ x4 + x5 + x6"
+
+
+@pytest.mark.parametrize(
+    "measurement",
+    [
+        "A =~ x1 + l*x2 + x3\nB =~ x4 + l*x5 + x6",
+        "A =~ x1 + l*x2 + x3\nB =~ x4 + m*x5 + x6\nl == m",
+        'A =~ x1 + x2 + x3\nB =~ x4 + equal("A =~ x2")*x5 + x6',
+    ],
+)
+def test_equal_parameters_of_two_factors_stay_equal_whatever_the_blocks(measurement):
+    moments = covariances_of_two_factors()
+    fits = [mx.MGCFA(measurement, blocks=blocks).fit(moments) for blocks in ("factor", "joint")]
+    for fit in fits:
+        assert [block.factors for block in fit.blocks] == [("A", "B")]
+        np.testing.assert_allclose(fit.Lambda[:, 1, 0], fit.Lambda[:, 4, 1], rtol=1e-12)
+    assert fits[0].n_params == fits[1].n_params == mx.MGCFA(TWO, blocks="joint").fit(moments).n_params - 1
+    with pytest.raises(OptionError, match="keeps apart"):
+        mx.MGCFA(measurement, blocks=[["A"], ["B"]]).fit(moments)
+
+
+def test_constraints_on_factor_covariances_are_kept_or_refused():
+    moments = covariances_of_two_factors()
+    orthogonal = mx.MGCFA(TWO + "\nA ~~ 0*B").fit(moments)
+    assert [block.factors for block in orthogonal.blocks] == [("A", "B")]
+    assert mx.factor_moments(orthogonal).Phi[:, 0, 1].tolist() == [0.0] * 4
+    equal = mx.MGCFA(TWO, equal=("loadings", "lv.covariances")).fit(moments)
+    assert np.ptp(mx.factor_moments(equal).Phi[:, 0, 1]) < 1e-12
+    apart = mx.MGCFA(TWO, equal=("loadings", "lv.variances")).fit(moments)
+    with pytest.raises(UnsupportedModelError, match="A~~A is fixed or equal in step 1"):
+        mx.factor_moments(apart)
+
+
+def test_parameters_are_counted_alike_whatever_sets_the_scale():
+    moments = covariances_of_two_factors()
+    for equal in (("loadings",), ()):
+        counts = [
+            mx.factor_moments(mx.MGCFA(TWO, equal=equal, std_lv=std_lv).fit(moments)).n_measurement
+            for std_lv in (False, True)
+        ]
+        assert counts[0] == counts[1]
+
+
+def test_a_factor_that_is_left_out_is_not_counted(survey):
+    full = mx.factor_moments(mx.MGCFA(MEASUREMENT).fit(survey, "group"))
+    three = mx.factor_moments(mx.MGCFA("\n".join(MEASUREMENT.splitlines()[:3])).fit(survey, "group"))
+    kept = full.select(("F1", "F2", "F3"))
+    assert kept.n_measurement == three.n_measurement == 12 * 15 + 12
+    np.testing.assert_allclose(kept.Phi, three.Phi, atol=1e-9)
+    assert kept.indicators == three.indicators
+
+
+def test_one_name_needs_no_tuple(survey):
+    one = mx.MGCFA(MEASUREMENT, equal="loadings", partial="F1 =~ V2").fit(survey, "group")
+    several = mx.MGCFA(MEASUREMENT, equal=("loadings",), partial=("F1 =~ V2",)).fit(survey, "group")
+    assert one.loglik == several.loglik
+    step2 = mx.factor_moments(one)
+    fit = mx.StructuralMixture(STRUCTURAL, k=2, n_starts=5, equal="F4 ~ F3").fit(step2, seed=1)
+    assert fit.path.equal.tolist() == [False, False, False, True]
+
+
+def test_weak_markers_single_items_and_low_reliability_are_named():
+    moments = covariances_of_two_factors()
+    noisy = moments.covariances.copy()
+    noisy[:, 0, 1:], noisy[:, 1:, 0] = 0.15 * noisy[:, 0, 1:], 0.15 * noisy[:, 1:, 0]
+    weak = mx.SampleMoments.from_covariances(
+        dict(zip(moments.groups, noisy, strict=True)), n=200, items=moments.items, divisor="n"
+    )
+    with pytest.warns(WeakMarkerWarning, match="marker variable x1"):
+        mx.MGCFA(TWO).fit(weak)
+    with pytest.warns(SingleIndicatorWarning, match="x4 is the only item"):
+        mx.MGCFA("A =~ x1 + x2 + x3\nB =~ x4").fit(moments)
+    shrunk = moments.covariances.copy()
+    shrunk[1, :3, :3] = 0.08 * shrunk[1, :3, :3] + 0.92 * np.diag(np.diag(shrunk[1, :3, :3]))
+    shrunk[1, :3, 3:], shrunk[1, 3:, :3] = 0.2 * shrunk[1, :3, 3:], 0.2 * shrunk[1, 3:, :3]
+    low = mx.SampleMoments.from_covariances(
+        dict(zip(moments.groups, shrunk, strict=True)), n=200, items=moments.items, divisor="n"
+    )
+    with pytest.warns(LowReliabilityWarning, match=r"A in b \(0\.\d\d\)"):
+        mx.factor_moments(mx.MGCFA(TWO).fit(low))
+
+
+def test_tiny_and_huge_groups_converge_together():
+    """Rounding in the loss of a group of 200,000 must not pass for a failure to converge."""
+    moments = covariances_of_two_factors()
+    sizes = dict(zip(moments.groups, (200_000, 12, 3_000, 25), strict=True))
+    unequal = mx.SampleMoments.from_covariances(
+        dict(zip(moments.groups, moments.covariances, strict=True)), n=sizes, items=moments.items, divisor="n"
+    )
+    fit = mx.MGCFA(TWO).fit(unequal)
+    for block in fit.blocks:
+        assert block.optimum.converged and block.optimum.n_iterations < 60
+        assert np.abs(block.optimum.gradient * block.standard_errors).max() < 1e-8
+
+
+def test_items_in_wildly_different_units_converge():
+    moments = covariances_of_two_factors()
+    units = np.array([1e3, 1.0, 1.0, 1e-4, 1.0, 1e5])
+    scaled = moments.covariances * np.outer(units, units)
+    other = mx.SampleMoments.from_covariances(
+        dict(zip(moments.groups, scaled, strict=True)), n=200, items=moments.items, divisor="n"
+    )
+    one, two = mx.MGCFA(TWO).fit(moments), mx.MGCFA(TWO).fit(other)
+    assert two.converged
+    for a, b in zip(one.blocks, two.blocks, strict=True):
+        assert b.measures.chisq == pytest.approx(a.measures.chisq, rel=1e-7)

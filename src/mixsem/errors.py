@@ -18,6 +18,7 @@ __all__ = [
     "EmptyClusterWarning",
     "FewStartsWarning",
     "HeywoodWarning",
+    "LowReliabilityWarning",
     "MissingDataWarning",
     "MixsemError",
     "MixsemWarning",
@@ -28,9 +29,11 @@ __all__ = [
     "OptionError",
     "OutputError",
     "ResidualFloorWarning",
+    "SingleIndicatorWarning",
     "SmallGroupWarning",
     "UnsupportedModelError",
     "UnusedFactorWarning",
+    "WeakMarkerWarning",
     "did_you_mean",
     "enumerate_briefly",
     "notify",
@@ -132,6 +135,18 @@ class FewStartsWarning(MixsemWarning):
 
 class ResidualFloorWarning(MixsemWarning):
     """A residual variance ran towards zero and was held at its floor."""
+
+
+class LowReliabilityWarning(MixsemWarning):
+    """A factor hardly varies in a group, so that its regressions there rest on next to nothing."""
+
+
+class SingleIndicatorWarning(MixsemWarning):
+    """A factor has one item, which is taken as measured without error."""
+
+
+class WeakMarkerWarning(MixsemWarning):
+    """The marker variable hardly depends on its factor, so that the factor's scale is arbitrary."""
 
 
 class UnusedFactorWarning(MixsemWarning):

@@ -8,6 +8,7 @@ from .data.intake import Data
 from .factors.sam import factor_moments
 from .measurement.blocks import Blocks
 from .measurement.mgcfa import MGCFA
+from .options import Names
 from .structural.fit import MixtureFit
 from .structural.mixture import Progress, StructuralMixture
 from .structural.select import MixtureSelection
@@ -23,11 +24,11 @@ def mmgsem(
     group: str | None = None,
     *,
     k: int | Sequence[int],
-    equal: Sequence[str] = ("loadings",),
-    partial: Sequence[str] = (),
+    equal: Names = ("loadings",),
+    partial: Names = (),
     blocks: Blocks = "factor",
     residuals: str = "group",
-    equal_regressions: Sequence[str] = (),
+    equal_regressions: Names = (),
     n_starts: int = 200,
     start: Start = "hard",
     seed: int | None = None,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, Notice, enumerate_briefly
+from ..errors import DataError, Notice, UnsupportedModelError, enumerate_briefly
+
+if TYPE_CHECKING:
+    from ..measurement.fit import MeasurementFit
 
 __all__ = ["FactorMoments", "positive_uniqueness", "repair_covariances"]
 
@@ -47,6 +51,8 @@ class FactorMoments:
         ``"mmgsem"`` or the name of the method whose step 1 this came from.
     notices
         Statistical trouble so far, steps 1 and 2.
+    measurement
+        The fitted measurement model this came from; None if factor covariances were given.
 
     Examples
     --------
@@ -72,6 +78,7 @@ class FactorMoments:
     n_measurement: int
     method: str = "given"
     notices: tuple[Notice, ...] = ()
+    measurement: MeasurementFit | None = None
 
     @property
     def n_groups(self) -> int:
@@ -82,6 +89,58 @@ class FactorMoments:
     def n_total(self) -> int:
         """People over all groups, N."""
         return int(self.n.sum())
+
+    def select(self, factors: Sequence[str]) -> FactorMoments:
+        """Keep some factors and their indicators.
+
+        Parameters
+        ----------
+        factors
+            Names of the factors to keep, in the wanted order.
+
+        Raises
+        ------
+        UnsupportedModelError
+            If a factor that is left out shares an indicator with one that is kept.
+        """
+        if tuple(factors) == self.factors:
+            return self
+        q = [self.factors.index(f) for f in factors]
+        left_out = [i for i in range(len(self.factors)) if i not in q]
+        loads = np.abs(self.Lambda).max(axis=0) > 0
+        kept = loads[:, q].any(axis=1)
+        for other in left_out:
+            shared = np.flatnonzero(kept & loads[:, other])
+            if shared.size:
+                raise UnsupportedModelError(
+                    f"the factor {self.factors[other]!r} is in no regression, but shares the item"
+                    f" {self.indicators[shared[0]]!r} with one that is",
+                    allowed="factors that are left out of the structural model, if their items are their own",
+                    todo=f"add {self.factors[other]!r} to a regression",
+                )
+        i = np.flatnonzero(kept)
+        counted = self.n_measurement if self.measurement is None else self.measurement.count_measurement(factors)
+        return replace(
+            self,
+            factors=tuple(factors),
+            Phi=self.Phi[:, q][:, :, q],
+            indicators=tuple(self.indicators[j] for j in i),
+            Lambda=self.Lambda[:, i][:, :, q],
+            Theta=self.Theta[:, i][:, :, i],
+            observed=self.observed[:, i][:, :, i],
+            reliability=self.reliability[:, q],
+            n_measurement=counted,
+        )
+
+    def __repr__(self) -> str:
+        from ..report.summary import summarize
+
+        return summarize(self)
+
+    def _repr_html_(self) -> str:
+        from ..report.summary import summarize_html
+
+        return summarize_html(self)
 
     @classmethod
     def from_covariances(cls, Phi: object, *, n: object, factors: object, groups: object) -> FactorMoments:

@@ -7,15 +7,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import NonPositiveDefiniteWarning, Notice, enumerate_briefly, notify
+from ..errors import (
+    LowReliabilityWarning,
+    NonPositiveDefiniteWarning,
+    Notice,
+    UnsupportedModelError,
+    enumerate_briefly,
+    notify,
+)
 from .moments import FactorMoments, positive_uniqueness, repair_covariances
 
 if TYPE_CHECKING:
-    from ..measurement.fit import MeasurementFit
+    from ..measurement.fit import BlockFit, MeasurementFit
 
 __all__ = ["factor_moments", "mapping_matrix"]
 
 Array = NDArray[np.float64]
+
+#: Below this reliability a factor's score in a group is mostly measurement error.
+LEAST_RELIABLE = 0.3
 
 
 def factor_moments(step1: MeasurementFit) -> FactorMoments:
@@ -36,6 +46,11 @@ def factor_moments(step1: MeasurementFit) -> FactorMoments:
     FactorMoments
         Input of `StructuralMixture.fit`.
 
+    Raises
+    ------
+    UnsupportedModelError
+        If factor (co)variances are fixed or equal in one of several blocks: the mapping cannot keep that.
+
     Examples
     --------
     >>> import mixsem as mx
@@ -49,12 +64,14 @@ def factor_moments(step1: MeasurementFit) -> FactorMoments:
     ----------
     Rosseel & Loh (2024), Psychological Methods 29, 561-588, equation 10.
     """
+    _refuse_constrained_covariances(step1)
     S, Lambda, Theta = step1.moments.select(step1.items).covariances, step1.Lambda, step1.Theta
     M = mapping_matrix(Lambda, positive_uniqueness(Theta, S))
     score = np.diagonal(M @ S @ M.swapaxes(1, 2), axis1=1, axis2=2)
     raw = step1.Phi if len(step1.blocks) == 1 else M @ (S - Theta) @ M.swapaxes(1, 2)
     Phi, repaired = repair_covariances(raw, score)
-    notices = _notices(step1, raw, repaired)
+    reliability = np.clip(np.diagonal(Phi, axis1=1, axis2=2) / score, 0.0, 1.0)
+    notices = [*_repaired(step1, raw, repaired), *_unreliable(step1, reliability)]
     notify(notices)
     return FactorMoments(
         factors=step1.factors,
@@ -65,11 +82,37 @@ def factor_moments(step1: MeasurementFit) -> FactorMoments:
         Lambda=Lambda,
         Theta=Theta,
         observed=S,
-        reliability=np.clip(np.diagonal(Phi, axis1=1, axis2=2) / score, 0.0, 1.0),
-        n_measurement=step1.n_measurement,
+        reliability=reliability,
+        n_measurement=step1.count_measurement(step1.factors),
         method="mmgsem",
         notices=(*step1.notices, *notices),
+        measurement=step1,
     )
+
+
+def _refuse_constrained_covariances(step1: MeasurementFit) -> None:
+    """The mapping of several blocks estimates all factor (co)variances freely; refuse what it would ignore."""
+    if len(step1.blocks) == 1:
+        return
+    for block in step1.blocks:
+        for row in block.table.rows:
+            if row.op != "~~" or row.lhs not in block.factors:
+                continue
+            scales = row.lhs == row.rhs and not _has_marker(block, row.lhs)
+            if any(row.label) or (any(value is not None for value in row.fixed) and not scales):
+                raise UnsupportedModelError(
+                    f"the factor (co)variance {row.name} is fixed or equal in step 1, but factor covariances that"
+                    " come from several measurement blocks are free",
+                    allowed="constraints on loadings and unique variances; with blocks='joint' also on factor"
+                    " (co)variances",
+                    todo="estimate all factors in one block (blocks='joint'), or drop the constraint",
+                )
+
+
+def _has_marker(block: BlockFit, factor: str) -> bool:
+    """Whether some loading of the factor is fixed, and so sets its scale."""
+    loadings = [row for row in block.table.rows if row.op == "=~" and row.lhs == factor]
+    return any(value not in (None, 0.0) for row in loadings for value in row.fixed)
 
 
 def mapping_matrix(Lambda: Array, Theta: Array) -> Array:
@@ -78,7 +121,7 @@ def mapping_matrix(Lambda: Array, Theta: Array) -> Array:
     return np.linalg.solve(weighted @ Lambda, weighted)
 
 
-def _notices(step1: MeasurementFit, raw: Array, repaired: NDArray[np.bool_]) -> list[Notice]:
+def _repaired(step1: MeasurementFit, raw: Array, repaired: NDArray[np.bool_]) -> list[Notice]:
     if not repaired.any():
         return []
     groups = [step1.groups[g] for g in np.flatnonzero(repaired)]
@@ -93,5 +136,22 @@ def _notices(step1: MeasurementFit, raw: Array, repaired: NDArray[np.bool_]) -> 
             " replaced by the nearest one that is. These groups say little about the regressions: they are too small,"
             " or two factors are hardly distinct there.",
             tuple(groups),
+        )
+    ]
+
+
+def _unreliable(step1: MeasurementFit, reliability: Array) -> list[Notice]:
+    """Factors that hardly vary in some groups."""
+    low = np.argwhere(reliability < LEAST_RELIABLE)
+    if not low.size:
+        return []
+    named = [f"{step1.factors[q]} in {step1.groups[g]} ({reliability[g, q]:.2f})" for g, q in low]
+    return [
+        Notice(
+            LowReliabilityWarning,
+            f"less than {LEAST_RELIABLE:.0%} of the variance of a factor's score is true variance:"
+            f" {enumerate_briefly(named)}. The regressions of these groups rest on next to nothing; check the items,"
+            " or leave the groups out.",
+            tuple(dict.fromkeys(step1.groups[int(g)] for g, _ in low)),
         )
     ]

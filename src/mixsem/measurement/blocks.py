@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 from ..errors import ModelError, OptionError, did_you_mean, enumerate_briefly
 from ..syntax.table import ParameterTable, Row
@@ -20,8 +21,9 @@ def partition_factors(table: ParameterTable, blocks: Blocks) -> tuple[tuple[str,
     table
         Parameters of the joint measurement model.
     blocks
-        ``"factor"``: one factor per block, factors that share an item or whose items have residual covariances
-        together; ``"joint"``: one block; or the partition itself, such as ``[["F1", "F2"], ["F3"]]``.
+        ``"factor"``: one factor per block, but together what a parameter ties: factors that share an item, a
+        residual covariance or a label, or whose covariance is fixed or equal over groups; ``"joint"``: one
+        block; or the partition itself, such as ``[["F1", "F2"], ["F3"]]``.
     """
     factors = table.factors
     tied = _tied_factors(table)
@@ -41,7 +43,8 @@ def partition_factors(table: ParameterTable, blocks: Blocks) -> tuple[tuple[str,
         if not any(pair <= set(block) for block in given):
             raise OptionError(
                 f"{row.name} ties the factors {enumerate_briefly(sorted(pair))}, which blocks= keeps apart",
-                allowed="factors that share an item or a residual covariance in one block",
+                allowed="in one block: factors that share an item, a residual covariance or a label, or whose"
+                " covariance is fixed or equal over groups",
                 todo=f"put {enumerate_briefly(sorted(pair))} into the same block, or use blocks='factor'",
             )
     return tuple(tuple(f for f in factors if f in block) for block in given)
@@ -63,18 +66,33 @@ def block_table(table: ParameterTable, block: Sequence[str]) -> ParameterTable:
 
 
 def _tied_factors(table: ParameterTable) -> list[tuple[frozenset[str], Row]]:
-    """Pairs of factors that must be estimated together, with the parameter that ties them."""
-    homes: dict[str, list[str]] = {}
+    """Pairs of factors that must be estimated together, with the parameter that ties them.
+
+    They share an item, a residual covariance, a label, or a factor covariance that is not simply free.
+    """
+    homes: dict[str, list[str]] = {factor: [factor] for factor in table.factors}
     for row in table.rows:
         if row.op == "=~":
             homes.setdefault(row.rhs, []).append(row.lhs)
-    ties = []
+    ties = [
+        (frozenset((a, b)), row)
+        for row in table.rows
+        if row.op == "=~" or row.lhs not in table.factors or not _simply_free(row)
+        for a, b in product(homes[row.lhs], homes.get(row.rhs, homes[row.lhs]))
+        if a != b
+    ]
+    first: dict[str, str] = {}
     for row in table.rows:
-        if row.op == "=~":
-            ties += [(frozenset((row.lhs, other)), row) for other in homes[row.rhs] if other != row.lhs]
-        elif row.op == "~~" and row.lhs != row.rhs and row.lhs in homes and row.rhs in homes:
-            ties += [(frozenset((a, b)), row) for a in homes[row.lhs] for b in homes[row.rhs] if a != b]
+        for label in filter(None, row.label):
+            home = homes[row.lhs][0]
+            if first.setdefault(label, home) != home:
+                ties.append((frozenset((first[label], home)), row))
     return ties
+
+
+def _simply_free(row: Row) -> bool:
+    """Whether a parameter is free in every group and equal to no other."""
+    return all(value is None for value in row.fixed) and not any(row.label)
 
 
 def _merge(parts: list[set[str]], ties: list[frozenset[str]], factors: Sequence[str]) -> tuple[tuple[str, ...], ...]:

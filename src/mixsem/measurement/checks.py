@@ -6,11 +6,22 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from ..errors import ConvergenceWarning, HeywoodWarning, NonPositiveDefiniteWarning, Notice, enumerate_briefly
-from ..model.matrices import PSI, THETA
+from ..errors import (
+    ConvergenceWarning,
+    HeywoodWarning,
+    NonPositiveDefiniteWarning,
+    Notice,
+    SingleIndicatorWarning,
+    WeakMarkerWarning,
+    enumerate_briefly,
+)
+from ..model.matrices import LAMBDA, PSI, THETA
 from .fit import BlockFit
 
 __all__ = ["measurement_notices"]
+
+#: A marker variable that shares less than this part of its variance with the factor is weak.
+WEAK = 0.04
 
 
 def measurement_notices(blocks: Sequence[BlockFit], groups: Sequence[Hashable]) -> list[Notice]:
@@ -20,6 +31,8 @@ def measurement_notices(blocks: Sequence[BlockFit], groups: Sequence[Hashable]) 
         notices += _convergence(block, groups)
         notices += _heywood(block, groups)
         notices += _indefinite(block, groups)
+        notices += _weak_markers(block)
+        notices += _single_indicators(block)
     return notices
 
 
@@ -85,6 +98,45 @@ def _indefinite(block: BlockFit, groups: Sequence[Hashable]) -> list[Notice]:
                     f"{', '.join(block.factors)}: the {what} is not positive definite in {enumerate_briefly(named)}:"
                     " some correlation exceeds 1. Factors may be one and the same there, or the group is too small.",
                     named,
+                )
+            )
+    return notices
+
+
+def _weak_markers(block: BlockFit) -> list[Notice]:
+    """Marker variables that hardly depend on their factor: all other loadings are relative to them."""
+    model, theta = block.model, block.optimum.theta
+    implied = model.implied(theta)
+    values = model.entry_values(theta)
+    notices = []
+    for e in np.flatnonzero(model.matrix == LAMBDA):
+        if not ((model.free[:, e] < 0) & (values[:, e] != 0)).all():
+            continue
+        i, q = int(model.row[e]), int(model.column[e])
+        share = float(np.median(values[:, e] ** 2 * implied.Phi[:, q, q] / implied.Sigma[:, i, i]))
+        factor, item = block.factors[q], block.items[i]
+        if share < WEAK:
+            text = (
+                f"{factor}: the marker variable {item} shares only {max(share, 0.0):.1%} of its variance with the"
+                " factor (median over groups), so the scale of the factor, and with it every regression, is unstable. Put"
+                f" another item of {factor} first, one that measures it well."
+            )
+            notices.append(Notice(WeakMarkerWarning, text))
+    return notices
+
+
+def _single_indicators(block: BlockFit) -> list[Notice]:
+    """Factors with one item, whose unique variance nobody set: taken as zero, as lavaan does."""
+    notices = []
+    for row in block.table.rows:
+        if row.op != "~~" or row.lhs != row.rhs or row.lhs in block.factors or row.user:
+            continue
+        if all(value == 0.0 for value in row.fixed):
+            notices.append(
+                Notice(
+                    SingleIndicatorWarning,
+                    f"{row.lhs} is the only item of its factor and is taken as measured without error. If you know its"
+                    f" reliability, fix its unique variance, as in '{row.lhs} ~~ 0.4*{row.lhs}'.",
                 )
             )
     return notices

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -69,12 +69,21 @@ class BlockFit:
         with np.errstate(invalid="ignore"):
             return np.asarray(np.sqrt(system.diagonal()))
 
-    @property
-    def n_measurement(self) -> int:
-        """Free loadings, unique variances and residual covariances."""
-        measuring = (self.model.matrix == LAMBDA) | (self.model.matrix == THETA)
-        used = self.model.free[:, measuring]
-        return int(np.unique(used[used >= 0]).size)
+    def count_measurement(self, factors: Sequence[str]) -> int:
+        """Free loadings, unique variances and residual covariances of some factors.
+
+        A factor variance that is fixed sets the scale in place of a marker: it counts as one less, because the
+        structural model counts all factor (co)variances of a group as free.
+        """
+        model = self.model
+        kept = np.isin(model.factors, list(factors))
+        loading, residual, variance = (model.matrix == kind for kind in (LAMBDA, THETA, PSI))
+        loading &= kept[np.where(loading, model.column, 0)]
+        items = np.isin(np.arange(len(model.observed)), model.row[loading])
+        residual &= items[np.where(residual, model.row, 0)] & items[np.where(residual, model.column, 0)]
+        used = model.free[:, loading | residual]
+        variance &= (model.row == model.column) & kept[np.where(variance, model.row, 0)]
+        return int(np.unique(used[used >= 0]).size - (model.free[:, variance] < 0).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,10 +140,9 @@ class MeasurementFit:
         """Free parameters, added over blocks; saturated means included when there are several groups."""
         return sum(block.measures.n_params for block in self.blocks)
 
-    @property
-    def n_measurement(self) -> int:
-        """Free loadings, unique variances and residual covariances, added over blocks."""
-        return sum(block.n_measurement for block in self.blocks)
+    def count_measurement(self, factors: Sequence[str]) -> int:
+        """Free measurement parameters of some factors, added over blocks."""
+        return sum(block.count_measurement(factors) for block in self.blocks)
 
     @property
     def converged(self) -> bool:

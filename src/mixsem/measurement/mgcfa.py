@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ from ..model.identification import unidentified_parameters
 from ..model.loss import MaximumLikelihood
 from ..model.matrices import ModelMap, compile_table
 from ..model.start import starting_values
+from ..options import Names, as_names
 from ..syntax.sem import parse_model
 from ..syntax.support import require_measurement_model
 from ..syntax.table import ParameterTable, measurement_table
@@ -64,8 +64,8 @@ class MGCFA:
     """
 
     measurement: str
-    equal: Sequence[str] = ("loadings",)
-    partial: Sequence[str] = ()
+    equal: Names = ("loadings",)
+    partial: Names = ()
     blocks: Blocks = "factor"
     std_lv: bool = False
 
@@ -95,12 +95,13 @@ class MGCFA:
         require_measurement_model(syntax)  # before the data are read: a wrong model is not a missing column
         moments = as_moments(data, syntax.indicators, group)
         several = moments.n_groups > 1
-        means = bool({"intercepts", "means"} & set(self.equal)) and several
+        equal, partial = as_names(self.equal), as_names(self.partial)
+        means = bool({"intercepts", "means"} & set(equal)) and several
         table = measurement_table(
             syntax,
             groups=moments.groups,
-            equal=tuple(self.equal) if several else (),
-            partial=tuple(self.partial) if several else (),
+            equal=equal if several else (),
+            partial=partial if several else (),
             std_lv=self.std_lv,
             meanstructure=means,
         )

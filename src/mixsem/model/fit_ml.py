@@ -23,8 +23,9 @@ Array = NDArray[np.float64]
 #: Levenberg-Marquardt damping starts at the first when a step fails, and gives up at the second.
 LEAST_DAMPED, MOST_DAMPED = 1e-2, 1e8
 
-#: Steps in a row that are hardly shorter than the shortest so far: rounding has been reached.
-STALLED = 3
+#: Steps in a row that are hardly shorter than the shortest so far: rounding has been reached. Nobody needs
+#: estimates to more than the second share of a standard error; with huge and tiny groups rounding allows no more.
+STALLED, NEGLIGIBLE = 3, 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def maximize_likelihood(loss: MaximumLikelihood, start: Array, settings: Converg
         # depends on theta to first order, and must not depend on the order of rows, items or factors.
         stalled = stalled + 1 if step > 0.7 * shortest else 0
         shortest = min(step, shortest)
-        if damping == 0.0 and step <= settings.tolerance and (stalled >= STALLED or step < 1e-3 * settings.tolerance):
+        if damping == 0.0 and _finished(step, stalled, settings.tolerance):
             break
         taken, moved = _sufficient_decrease(loss, theta, move, state)
         if moved is None:
@@ -106,10 +107,16 @@ def maximize_likelihood(loss: MaximumLikelihood, start: Array, settings: Converg
         loss_per_group=state.per_group,
         gradient=state.gradient,
         system=_try_factorize(loss, state, 0.0),
-        converged=step <= settings.tolerance,
+        converged=step < NEGLIGIBLE,
         n_iterations=iteration,
         step=step,
     )
+
+
+def _finished(step: float, stalled: int, tolerance: float) -> bool:
+    """Far below the tolerance, or below it and stalled, or stalled for long where rounding allows no more."""
+    patience = STALLED if step <= tolerance else 4 * STALLED
+    return step < 1e-3 * tolerance or (step < NEGLIGIBLE and stalled >= patience)
 
 
 class _Memory:
@@ -150,7 +157,7 @@ def _sufficient_decrease(
     slope = float(move @ state.gradient)
     for fraction in (1.0, 0.5, 0.25, 0.1, 0.03):
         moved = loss.evaluate(theta + fraction * move)
-        allowed = value + 1e-4 * fraction * slope + 1e-13 * max(abs(value), 1.0)
+        allowed = value + 1e-4 * fraction * slope + loss.rounding
         if float(moved.per_group.sum()) <= allowed:
             return fraction * move, moved
     return move, None

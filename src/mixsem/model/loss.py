@@ -60,6 +60,11 @@ class MaximumLikelihood:
         """Prepare the loss: log-determinants are taken once."""
         return cls(model, n.astype(float), S, means, inverse_and_log_det(S).log_det)
 
+    @property
+    def rounding(self) -> float:
+        """Size of changes of the loss that mean nothing: it is a small difference of large sums."""
+        return float(50 * np.finfo(float).eps * self.n @ (np.abs(self.log_det_S) + self.S.shape[-1]))
+
     def value(self, theta: Array) -> float:
         """The loss, infinite where an implied covariance matrix is not positive definite."""
         return float(self.per_group(theta).sum())

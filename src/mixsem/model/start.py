@@ -70,12 +70,16 @@ def _ratio(S: Array, items: list[int], item: int, marker: int) -> float:
     """Loading of an item relative to the marker, with the other items as instruments."""
     if item == marker:
         return 1.0
+    scale = np.sqrt(np.diagonal(S))
+    R = S / np.outer(scale, scale)
     others = [i for i in items if i not in (item, marker)]
-    instruments = S[marker, others]
+    instruments = R[marker, others]
     if not others or float(instruments @ instruments) < 1e-12:
-        return float(np.sign(S[item, marker]) or 1.0)
-    ratio = float(S[item, others] @ instruments / (instruments @ instruments))
-    return float(np.clip(ratio, -5.0, 5.0)) if abs(ratio) > 0.05 else 0.05
+        ratio = float(np.sign(R[item, marker]) or 1.0)
+    else:
+        ratio = float(R[item, others] @ instruments / (instruments @ instruments))
+    bounded = float(np.clip(ratio, -5.0, 5.0)) if abs(ratio) > 0.05 else 0.05
+    return bounded * float(scale[item] / scale[marker])
 
 
 def _pooled_variance(S: Array, loading: Array) -> float:

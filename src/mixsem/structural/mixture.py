@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ModelError, Notice, UnsupportedModelError, UnusedFactorWarning, notify
+from ..errors import ModelError, Notice, UnusedFactorWarning, notify
 from ..factors.moments import FactorMoments
 from ..kernels.mixture import EMData
+from ..options import Names, as_names
 from .checks import mixture_notices
 from .em import EMSettings, EMState, initial_weights, own_coefficients, run_em, settle, start_from
 from .fit import SAME_SOLUTION, MixtureFit, StartRecord
@@ -80,7 +81,7 @@ class StructuralMixture:
     structural: str
     k: int | Sequence[int]
     residuals: str = "group"
-    equal: Sequence[str] = ()
+    equal: Names = ()
     n_starts: int = 200
     start: Start = "hard"
     tolerance: float = 1e-6
@@ -115,7 +116,7 @@ class StructuralMixture:
         """
         numbers = cluster_numbers(self.k, moments.n_groups)
         check_options(self, seed)
-        path = compile_structural(self.structural, moments.factors, equal=self.equal)
+        path = compile_structural(self.structural, moments.factors, equal=as_names(self.equal))
         used, remarks = _restrict(moments, path)
         data = em_data(path, used, by_group=self.residuals == "group", floor=self.residual_floor)
         own, own_products = own_coefficients(data)
@@ -133,33 +134,8 @@ class StructuralMixture:
 def _restrict(moments: FactorMoments, path: PathModel) -> tuple[FactorMoments, tuple[Notice, ...]]:
     """Keep the factors of the structural model; say which ones are left out."""
     left_out = [f for f in moments.factors if f not in path.factors]
-    if not left_out:
-        return moments, ()
-    q = [moments.factors.index(f) for f in path.factors]
-    other = [moments.factors.index(f) for f in left_out]
-    loads = np.abs(moments.Lambda).max(axis=0) > 0
-    shared = loads[:, q].any(axis=1) & loads[:, other].any(axis=1)
-    if shared.any():
-        name = left_out[0]
-        raise UnsupportedModelError(
-            f"the factor {name!r} is in no regression, but shares the item"
-            f" {moments.indicators[int(np.flatnonzero(shared)[0])]!r} with one that is",
-            allowed="factors that are left out of the structural model, if their items are their own",
-            todo=f"add {name!r} to a regression",
-        )
-    i = np.flatnonzero(loads[:, q].any(axis=1))
-    restricted = replace(
-        moments,
-        factors=path.factors,
-        Phi=moments.Phi[:, q][:, :, q],
-        indicators=tuple(moments.indicators[j] for j in i),
-        Lambda=moments.Lambda[:, i][:, :, q],
-        Theta=moments.Theta[:, i][:, :, i],
-        observed=moments.observed[:, i][:, :, i],
-        reliability=moments.reliability[:, q],
-    )
     text = f"{', '.join(left_out)}: measured, but in no regression; left out of the structural model."
-    return restricted, (Notice(UnusedFactorWarning, text),)
+    return moments.select(path.factors), (Notice(UnusedFactorWarning, text),) if left_out else ()
 
 
 def em_data(path: PathModel, moments: FactorMoments, *, by_group: bool, floor: float) -> EMData:
