@@ -154,6 +154,7 @@ def test_heywood_cases_are_named_by_group():
         (MEASUREMENT, "F3 ~ F5", ModelError, "F5"),
         (MEASUREMENT, "F3 ~ F4\nF4 ~ F3", UnsupportedModelError, "cycle"),
         ("F1 =~ V1 + V2", "F1 ~ F1", ModelError, "not identified"),
+        ("F1 =~ V1 + V2 + V3; F1 ~ 1", "F1 ~ F1", ModelError, "means in the measurement block of F1"),
         ("F1 =~ V1 + V2 + V3; F2 =~ F1", STRUCTURAL, UnsupportedModelError, "F1"),
     ],
 )

@@ -118,8 +118,8 @@ def _weak_markers(block: BlockFit) -> list[Notice]:
         if share < WEAK:
             text = (
                 f"{factor}: the marker variable {item} shares only {max(share, 0.0):.1%} of its variance with the"
-                " factor (median over groups), so the scale of the factor, and with it every regression, is unstable. Put"
-                f" another item of {factor} first, one that measures it well."
+                " factor (median over groups), so the scale of the factor, and with it every regression, is unstable."
+                f" Put another item of {factor} first, one that measures it well."
             )
             notices.append(Notice(WeakMarkerWarning, text))
     return notices

@@ -194,6 +194,12 @@ def _require_identified(table: ParameterTable, model: ModelMap, loss: MaximumLik
     if surplus > 0 or loose:
         why = f"{model.n_free} parameters for {_n_moments(model)} moments" if surplus > 0 else "no unique solution"
         named = f"; not determined: {enumerate_briefly(loose, 6)}" if loose else ""
+        if any("~1" in parameter for parameter in loose):
+            raise ModelError(
+                f"the means in the measurement block of {name} are not identified{named}",
+                allowed="factor means where the items' intercepts are fixed or equal over groups",
+                todo="drop the factor means, or hold intercepts equal with equal=('loadings', 'intercepts')",
+            )
         raise ModelError(
             f"the measurement block of {name} is not identified: {why}{named}",
             allowed="three items per factor, or two when factors are estimated jointly and correlate",
