@@ -138,7 +138,7 @@ def test_heywood_cases_are_named_by_group():
     common = np.array([[1.0, 0.6, 0.6], [0.6, 1.0, 0.36], [0.6, 0.36, 1.0]])
     heywood = np.array([[1.0, 0.8, 0.5], [0.8, 1.0, 0.7], [0.5, 0.7, 1.0]])  # .8 * .7 / .5 > 1: x2 explains too much
     moments = mx.SampleMoments.from_covariances(
-        {"a": common, "b": heywood, "c": common}, n=60, items=["x1", "x2", "x3"], divisor="n"
+        {"a": 4 * common, "b": 2 * heywood, "c": common}, n=60, items=["x1", "x2", "x3"], divisor="n"
     )
     with pytest.warns(HeywoodWarning, match=r"x2 in b"):
         step1 = mx.MGCFA("F =~ x1 + x2 + x3", equal=()).fit(moments)

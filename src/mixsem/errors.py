@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "ConvergenceWarning",
+    "CorrelationInputWarning",
     "DataError",
     "EmptyClusterWarning",
     "FewStartsWarning",
@@ -107,6 +108,10 @@ class MixsemWarning(UserWarning):
 
 class ConvergenceWarning(MixsemWarning):
     """An optimiser stopped before it was done."""
+
+
+class CorrelationInputWarning(MixsemWarning):
+    """Correlation matrices were given in the place of covariance matrices."""
 
 
 class HeywoodWarning(MixsemWarning):

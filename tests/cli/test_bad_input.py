@@ -38,7 +38,7 @@ FILES = {
     "no suffix": ("survey", b"country,t1\n", "suffix", ".csv"),
     "semicolons": ("survey.csv", b"country;t1\nA;1\n", "semicolons"),
     "columns of one name": ("survey.csv", b"country,t1,t1\nA,1,2\n", "more than one column", "t1"),
-    "ragged rows": ("survey.csv", b"country,t1\nA,1\nA,1,2,3\n", "survey.csv"),
+    "ragged rows": ("survey.csv", b"country,t1\nA,1\nA,1,2,3\n", "survey.csv", "saw 4\n  next: "),
     "no JSON": ("moments.json", b'{"format":', "moments.json", "cannot be read"),
     "other JSON": ("moments.json", b"[1]", "not a file of sample moments"),
     "moments cut off": (
@@ -56,6 +56,13 @@ MOMENTS = {
     "with a negative size": ({"n": [-1, 5]}, "'n'"),
     "without means": ({"means": None}, "'means'"),
     "with a group twice": ({"groups": ["A", "A"]}, "'groups'"),
+    "that are indefinite": ({"covariances": [(1.5 - np.eye(6)).tolist()] * 2}, "'covariances'", "semidefinite"),
+    "with a constant item": (
+        {"covariances": [np.eye(6).tolist(), np.diag([1, 1, 0, 1, 1, 1]).tolist()]},
+        "without variation",
+        "B (t3)",
+        "--min-size",
+    ),
     "that are singular": ({"covariances": [np.ones((6, 6)).tolist()] * 2}, "singular"),
     "of one group": (
         {
@@ -87,7 +94,7 @@ TABLES: dict[str, tuple[Any, ...]] = {
         "without variation",
         "C (t2)",
     ),
-    "text": (lambda s: one_in_t2(s, "often"), "'t2' holds text", "'often' (1)"),
+    "text": (lambda s: one_in_t2(s, "often"), "'t2' holds text", "'often' (1)", "next: replace them in the file"),
     "decimal commas": (
         lambda s: s.assign(t2=s["t2"].astype(str).str.replace(".", ",")),
         "'t2'",
@@ -109,7 +116,7 @@ OPTIONS: dict[str, tuple[Any, ...]] = {
     "no measurement model": ({"measurement": None}, "required: --measurement"),
     "no structural model": ({"structural": None}, "required: --structural"),
     "no output folder": ({"out": None}, "required: --out"),
-    "no value": ({"title": ()}, "--title"),
+    "no value": ({"title": ()}, "--title", "the data files come first"),
     "unknown argument": ({"clustres": "3"}, "'--clustres'", "did you mean '--clusters'"),
     "no grouping column": ({"group": None}, "survey.csv", "country, t1", "--group"),
     "empty grouping column": ({"group": " "}, "--group"),
@@ -140,6 +147,7 @@ OPTIONS: dict[str, tuple[Any, ...]] = {
     "partial is no parameter": ({"partial": "t2"}, "'t2'"),
     "unknown kind in equal": ({"equal": "loading"}, "--equal", "did you mean 'loadings'"),
     "unknown blocks": ({"blocks": "factors"}, "--blocks factors", "did you mean 'factor'"),
+    "misspelt blocks": ({"blocks": "jiont"}, 'allowed: factor, joint, "F1,F2;F3"\n', "did you mean 'joint'"),
     "unknown factor in blocks": ({"blocks": "trus;fear"}, "'trus'", "did you mean 'trust'"),
     "factor left out of blocks": ({"blocks": "trust;"}, "'fear'"),
     "factor in two blocks": ({"blocks": "trust,fear;fear"}, "'fear'"),

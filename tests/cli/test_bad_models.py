@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 Refused = Callable[..., Any]
+HOME = "~"
 FEAR = "fear =~ f1 + f2 + f3"
 TRUST = "trust =~ t1 + t2 + t3"
 
@@ -124,6 +125,24 @@ def test_model_files_without_a_model(kind: str, content: bytes, says: str, refus
 @pytest.mark.parametrize(("argument", "says"), [("no.txt", "is no file"), (".", "folder"), ("a by b", "'~'")])
 def test_models_that_are_no_file(argument: str, says: str, refused: Refused) -> None:
     refused(["--structural", repr(argument), says], structural=argument)
+
+
+@pytest.mark.parametrize("kind", ["measurement", "structural"])
+@pytest.mark.parametrize("argument", ["", " "])
+def test_an_empty_text_is_an_empty_model(kind: str, argument: str, refused: Refused) -> None:
+    refused([f"--{kind}: the model is empty", "'~'"], **{kind: argument})
+
+
+@pytest.mark.parametrize(
+    "argument", [HOME + "/no/model.lav", HOME + "nobody-here/m", "models/old~1.R", "D" + ":\\OLDMOD~1\\m.txt"]
+)
+def test_a_path_with_a_tilde_is_no_model(argument: str, refused: Refused) -> None:
+    refused([f"--measurement: {argument!r} is no file"], measurement=argument)
+
+
+def test_advice_is_of_the_command_line(refused: Refused) -> None:
+    Path("structural.txt").write_text("trust ~ start(0.5)*fear")
+    assert "start=" not in refused(["remove the modifier"]).err
 
 
 def test_a_model_on_the_command_line_is_not_called_a_file(refused: Refused) -> None:

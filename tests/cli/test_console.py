@@ -42,6 +42,9 @@ def test_warnings_are_short_and_said_once(capsys: pytest.CaptureFixture[str]) ->
             warnings.warn("variance of\n  x1 is 0", HeywoodWarning, stacklevel=1)
         warnings.warn("numpy has something to say", RuntimeWarning, stacklevel=1)
     assert capsys.readouterr().err == "warning: HeywoodWarning: variance of x1 is 0\n"
+    with short_warnings(quiet=False):
+        warnings.warn("leave out small groups\n(min_size=31)", HeywoodWarning, stacklevel=1)
+    assert capsys.readouterr().err == "warning: HeywoodWarning: leave out small groups (--min-size 31)\n"
     with short_warnings(quiet=True):
         warnings.warn("variance of x1 is 0", HeywoodWarning, stacklevel=1)
     assert capsys.readouterr().err == ""
@@ -62,6 +65,11 @@ def test_warnings_are_as_before_afterwards() -> None:
         ("k=9 with 8 groups", "--clusters 9 with 8 groups"),
         ("choose fewer, such as k=range(1, 7)", "choose fewer, such as --clusters 1-6"),
         ("equal= got 'loading'", "--equal got 'loading'"),
+        ("hold equal with equal=('loadings', 'intercepts')", "hold equal with --equal loadings intercepts"),
+        ("Leave out small groups (min_size=31 or more).", "Leave out small groups (--min-size 31 or more)."),
+        ("left the analysis (min_size): A (3).", "left the analysis (--min-size): A (3)."),
+        ("drop these groups (SampleMoments.from_frame with min_size=), or", "drop these groups (--min-size), or"),
+        ("remove the modifier; starting clusters are given with start=", "remove the modifier"),
         (
             "equal= names 'y ~ x', which is not a regression",
             "--equal-regressions names 'y ~ x', which is not a regression",

@@ -121,6 +121,64 @@ def test_models_may_stand_on_the_command_line(fit: Fit) -> None:
     assert read_json("files/fit.json")["loglik"] == read_json("texts/fit.json")["loglik"]
 
 
+def test_a_model_in_the_home_folder_is_found_between_quotation_marks(
+    fit: Fit, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    monkeypatch.setenv("USERPROFILE", str(folder / "home"))
+    Path("home").mkdir()
+    Path("measurement.txt").rename("home/m.txt")
+    assert fit(clusters="2", measurement="~" + "/m.txt", structural="trust~fear").code == 0
+
+
+def test_labels_are_of_one_type_over_all_files(fit: Fit, run: Fit, survey: pd.DataFrame) -> None:
+    """Whole numbers in two files are text because of the "A" in a third; the 07 of a fourth stays another group."""
+    labels = survey["country"].map(dict(zip("ABCDEFGH", ["A", "1", "2", "3", "10", "11", "07", "8"], strict=True)))
+    survey["country"] = labels
+    numbers = labels.isin(["1", "2", "3", "10", "11", "8"])
+    survey[numbers & (survey.index % 2 == 0)].to_csv("numbers.csv", index=False)
+    survey[numbers & (survey.index % 3 == 0) & (survey.index % 2 == 1)].to_csv("more.csv", index=False)
+    survey[~numbers | ((survey.index % 3 > 0) & (survey.index % 2 == 1))].to_csv("text.csv", index=False)
+    run("moments", "more.csv", "--group", "country", "--measurement", "measurement.txt", "--out", "more.json")
+    assert set(SampleMoments.load("more.json").groups) == {1, 2, 3, 8, 10, 11}
+    outcome = fit("numbers.csv", "more.json", "text.csv", clusters="2")
+    assert outcome.code == 0, outcome.err
+    groups = read_csv("out/clusters.csv")
+    assert [row["group"] for row in groups] == ["1", "2", "3", "07", "8", "10", "11", "A"]
+    assert [c["n"] for c in read_json()["clusters"]] == [60] * 8
+    survey.to_csv("survey.csv", index=False)
+    fit(clusters="2", out="whole")
+    assert read_csv("whole/clusters.csv") == groups
+
+
+def test_parts_may_hold_what_no_fit_could_use(fit: Fit, run: Fit, survey: pd.DataFrame, refused: Fit) -> None:
+    """In the first part an item is constant in A, and B has one row."""
+    first = (survey.index < 20) | (survey.index == 60) | (survey.index >= 150)
+    survey.loc[survey.index < 20, "t2"] = 0.1
+    survey[first].to_csv("first.csv", index=False)
+    survey[~first].to_csv("second.csv", index=False)
+    refused(["without variation in a group: A (t2), B (one complete row)"], data=["first.csv"])
+    line = ["moments", "first.csv", "--group", "country", "--measurement", "measurement.txt", "--out", "first.json"]
+    outcome = run(*line)
+    assert outcome.code == 0, outcome.err
+    assert "warning: NonPositiveDefiniteWarning: 1 group has items without variation: A (t2)." in outcome.err
+    assert "SmallGroupWarning" in outcome.err and "(--min-size 7 or more)" in outcome.err
+    survey.to_csv("survey.csv", index=False)
+    fit(out="whole", clusters="2")
+    for number, data in enumerate((["first.csv", "second.csv"], ["first.json", "second.csv"])):
+        outcome = fit(*data, out=f"parts{number}", clusters="2")
+        assert (outcome.code, outcome.err) == (0, "")
+        parts, whole = read_json(f"parts{number}/fit.json"), read_json("whole/fit.json")
+        assert parts["loglik"] == pytest.approx(whole["loglik"], abs=1e-7)
+
+
+def test_files_in_capitals(fit: Fit, run: Fit, survey: pd.DataFrame) -> None:
+    survey.to_csv("D2.CSV.GZ", index=False, compression="gzip")
+    line = ["moments", "D2.CSV.GZ", "--group", "country", "--measurement", "measurement.txt", "--out", "M.JSON.GZ"]
+    assert run(*line).code == run(*line).code == 0
+    assert fit("M.JSON.GZ", clusters="2").code == fit("D2.CSV.GZ", clusters="2", out="table").code == 0
+
+
 def test_options_reach_the_steps(fit: Fit) -> None:
     outcome = fit(
         clusters="1,3",

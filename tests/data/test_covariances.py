@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from mixsem.data import SampleMoments
-from mixsem.errors import DataError, OptionError, SmallGroupWarning
+from mixsem.errors import CorrelationInputWarning, DataError, OptionError, SmallGroupWarning
 
 ITEMS = ["x", "y", "z"]
 EYE = np.eye(2)
@@ -89,8 +89,24 @@ def test_labels_of_libraries_become_plain_and_sorted() -> None:
 
 
 def test_a_small_n_is_kept_as_a_notice() -> None:
-    moments = SampleMoments.from_covariances({"A": EYE, "B": EYE}, {"A": 2, "B": 3}, items=["x", "y"])
+    moments = SampleMoments.from_covariances({"A": EYE, "B": 2 * EYE}, {"A": 2, "B": 3}, items=["x", "y"])
     assert [(notice.category, notice.groups) for notice in moments.notices] == [(SmallGroupWarning, ("A",))]
+
+
+@pytest.mark.parametrize("divisor", ["n", "n-1"])
+def test_correlation_matrices_are_told(divisor: Any) -> None:
+    """Equal loadings of standardised items are another model, and nothing else would show it."""
+    correlations = {g: np.array([[1, r], [r, 1 + 1e-12]]) for g, r in (("A", 0.2), ("B", 0.5))}
+    moments = SampleMoments.from_covariances(correlations, 90, items=["x", "y"], divisor=divisor)
+    assert [notice.category for notice in moments.notices] == [CorrelationInputWarning]
+    assert "covariances, in the items' own units" in moments.notices[0].text
+    assert moments.select(["y"]).notices == moments.subset(["A"]).notices == moments.notices
+
+
+def test_unit_variances_are_no_correlations_where_one_differs() -> None:
+    mixed = {"A": EYE, "B": np.diag([1, 1 + 1e-6])}
+    assert SampleMoments.from_covariances(mixed, 90, items=["x", "y"]).notices == ()
+    assert SampleMoments.from_covariances({"A": EYE}, 90, items=["x", "y"]).notices == ()
 
 
 def named(*names: str, rows: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -128,6 +144,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "group B: the matrix has w besides",
     ),
     "items unknown": ({"covariances": {"A": named("x", "w")}}, "group A: the matrix lacks y"),
+    "labels that differ in type only": (
+        {"covariances": {1: EYE, "1": EYE, 2: EYE}},
+        r"differ in their type only: 1 \(int\) and '1' \(str\)\n",
+    ),
     "n lacks a group": ({"n": {"B": 10}}, "n lacks A; n has B without a covariance matrix"),
     "n too small": ({"n": 1}, "group A: n is 1"),
     "n not whole": ({"n": {"A": 10.5}}, "group A: n is 10.5"),

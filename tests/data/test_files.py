@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from mixsem.data import GroupedData, SampleMoments, is_moments_file, read_table
+from mixsem.data.grouped import read_grouped
 from mixsem.errors import DataError
 
 FRAME = pd.DataFrame({"country": ["NA", "DE", "NA", "DE"], "x": [1.0, np.nan, 3.5, 4.0], "y": [1, 2, 3, 5]})
@@ -18,7 +19,7 @@ FRAME = pd.DataFrame({"country": ["NA", "DE", "NA", "DE"], "x": [1.0, np.nan, 3.
 
 def write(frame: pd.DataFrame, path: Path) -> None:
     """Write by suffix, with NA for missing numbers as R does."""
-    separator = "\t" if ".tsv" in path.name else ","
+    separator = "\t" if ".tsv" in path.name.lower() else ","
     if path.suffix == ".parquet":
         frame.to_parquet(path)
     elif path.suffix == ".feather":
@@ -32,7 +33,8 @@ def write(frame: pd.DataFrame, path: Path) -> None:
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
             writer.write_table(table)
     else:
-        frame.to_csv(path, index=False, sep=separator, na_rep="NA")
+        compression = "gzip" if path.suffix.lower() == ".gz" else None
+        frame.to_csv(path, index=False, sep=separator, na_rep="NA", compression=compression)
 
 
 NAMES = (
@@ -41,6 +43,8 @@ NAMES = (
     "a.tsv",
     "a.tsv.gz",
     "A.CSV",
+    "A.CSV.GZ",
+    "A.Tsv.Gz",
     "a.parquet",
     "a.feather",
     "a.arrow",
@@ -56,9 +60,9 @@ def test_tables_of_every_format_are_the_same(name: str, tmp_path: Path) -> None:
     assert table["y"].dtype == np.int64
 
 
-def read(text: str, tmp_path: Path, name: str = "a.csv") -> pd.DataFrame:
-    (tmp_path / name).write_text(text, encoding="utf-8")
-    return read_table(tmp_path / name)
+def read(text: str, tmp_path: Path, group: str | None = None) -> pd.DataFrame:
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    return read_table(tmp_path / "a.csv", group)
 
 
 def test_na_is_a_label_in_text_and_missing_among_numbers(tmp_path: Path) -> None:
@@ -72,6 +76,53 @@ def test_a_file_of_namibia_alone(tmp_path: Path) -> None:
     table = read("country,x,empty\nNA,1,\nNA,2,\nNA,4,\n", tmp_path)
     assert GroupedData.from_frame(table, ["x"], "country").groups == ("NA",)
     assert table["empty"].isna().all()
+
+
+def test_blank_cells_and_points_are_missing(tmp_path: Path) -> None:
+    """As SPSS and SAS write them, and as people do who press the space bar."""
+    table = read("country,x,y,empty\nNA,1,.,  \n  ,   ,TRUE, .\n.,.,FALSE,.\nnull,3, .  , \n", tmp_path)
+    assert table["country"].dropna().tolist() == ["NA", "null"]
+    assert table["x"].dropna().tolist() == [1, 3] and pd.api.types.is_numeric_dtype(table["x"])
+    assert table["y"].dropna().tolist() == [True, False] and table["empty"].isna().all()
+    with pytest.raises(DataError, match=r"'x' holds text: 'often' \(1\); 1 of 2 values(.|\n)*'\.', 'NA'"):
+        GroupedData.from_frame(read("x\noften\n.\n3\n", tmp_path), ["x"])
+
+
+GROUPS: dict[str, tuple[list[str], list[object]]] = {
+    "whole numbers": (["10", "9", "0", "-3"], [10, 9, 0, -3]),
+    "whole numbers and a missing one": (["123456789012345678", "", "9", "."], [123456789012345678, None, 9, None]),
+    "whole numbers and NA": (["10", "NA", "9"], [10, None, 9]),
+    "whole numbers between blanks": ([" 10", "9 ", "  "], [10, 9, None]),
+    "whole numbers that were floats": (["1.0", "", "2.0"], [1, None, 2]),
+    "leading zeros": (["00", "01", "10"], ["00", "01", "10"]),
+    "a leading zero and NA": (["01", "NA", "2"], ["01", None, "2"]),
+    "digits after the point": (["1.10", "1.1", "2.5"], ["1.10", "1.1", "2.5"]),
+    "floats among whole numbers": (["1", "1.0", "2"], ["1", "1.0", "2"]),
+    "a plus": (["+1", "1", "2"], ["+1", "1", "2"]),
+    "minus nothing": (["-0", "0", "2"], ["-0", "0", "2"]),
+    "powers of ten": (["1e3", "1000", "2"], ["1e3", "1000", "2"]),
+    "too long for a number": (["12345678901234567890", "1"], ["12345678901234567890", "1"]),
+    "truth": (["TRUE", "True", "FALSE"], ["TRUE", "True", "FALSE"]),
+    "text": (["NA", "1", "b"], ["NA", "1", "b"]),
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_labels_are_read_as_they_are_written(name: str, tmp_path: Path) -> None:
+    written, expected = GROUPS[name]
+    rows = [f"{label},{i}" for i, label in enumerate(written)]
+    table = read("\n".join(["g,x", *rows]), tmp_path, "g")
+    labels = [None if pd.isna(label) else label for label in table["g"]]
+    assert labels == expected
+    assert [isinstance(label, str) for label in labels] == [isinstance(label, str) for label in expected]
+    assert table["x"].tolist() == list(range(len(written)))
+    assert set(read_grouped(table, ["x"], "g").groups) == {label for label in expected if label is not None}
+
+
+def test_items_with_leading_zeros_are_numbers(tmp_path: Path) -> None:
+    table = read("g,x\n01,01\n02,05\n", tmp_path, "g")
+    assert table["x"].tolist() == [1, 5] and table["g"].tolist() == ["01", "02"]
+    assert read("g,x\n01,01\n02,05\n", tmp_path, "country")["g"].tolist() == [1, 2]
 
 
 def test_booleans_with_missing_ones_stay_booleans(tmp_path: Path) -> None:
@@ -114,6 +165,13 @@ def test_files_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / file).write_bytes(content)
     with pytest.raises(DataError, match=message):
         read_table(tmp_path / file)
+
+
+def test_a_row_too_long_is_told_on_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as refused:
+        read("x,y\n1,2\n1,2,3,4\n", tmp_path)
+    assert refused.value.got.count("\n") == 0 and "line 3, saw 4" in refused.value.got
+    assert len(str(refused.value).splitlines()) == 2
 
 
 def test_no_file_and_a_folder(tmp_path: Path) -> None:

@@ -15,9 +15,16 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from mixsem.data import GroupedData, SampleMoments
-from mixsem.data.grouped import read_grouped
-from mixsem.errors import DataError, MissingDataWarning, OptionError, SmallGroupWarning
+from mixsem.data import GroupedData, SampleMoments, as_moments
+from mixsem.data.grouped import MANY_GROUPS, read_grouped
+from mixsem.data.labels import sort_labels
+from mixsem.errors import (
+    DataError,
+    MissingDataWarning,
+    NonPositiveDefiniteWarning,
+    OptionError,
+    SmallGroupWarning,
+)
 
 ITEMS = ("x", "y", "z")
 
@@ -136,6 +143,7 @@ LABELS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "text": (["b", "a"], ("a", "b")),
     "the text NA": (["NA", "DE"], ("DE", "NA")),
     "integers sort as numbers": ([10, 9], (9, 10)),
+    "numbers in text sort as numbers": (["L10", "L9"], ("L9", "L10")),
     "floats that are whole": ([2.0, 1.0], (1, 2)),
     "floats": ([2.5, 1.0], (1.0, 2.5)),
     "booleans": ([True, False], (False, True)),
@@ -162,6 +170,30 @@ def test_labels_become_plain_and_sorted(name: str, missing: bool, quiet: None) -
     assert [type(label) for label in grouped.groups] == [type(label) for label in expected]
     first = expected[0] == given[0]
     assert grouped.values.ravel().tolist() == ([1.0, 2.0, 5.0, 7.0] if first else [5.0, 7.0, 1.0, 2.0])
+
+
+def test_text_sorts_by_its_words_and_numbers() -> None:
+    ordered = (
+        "",
+        "01",
+        "1a",
+        "1b",
+        "2",
+        "10",
+        "A1.2",
+        "A1.10",
+        "A01.11",
+        "A²",
+        "Z",
+        "a",
+        "a0",
+        "a00",
+        "a9" * 3,
+        "a" * 9,
+    )
+    longest = ("9" * 5000, "1" + "0" * 5000)
+    assert sort_labels(reversed(ordered)) == sort_labels(sorted(ordered)) == ordered
+    assert sort_labels(reversed(longest)) == longest
 
 
 @pytest.mark.parametrize("kind", ["polars", "pyarrow", "duckdb"])
@@ -273,7 +305,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "text": (changed(y="a lot"), r"'y' holds text: 'a lot' \(46\); 46 of 46 values(.|\n)*leave the item out"),
     "some text": (
         spoilt("y", 3, "n/a"),
-        r"'y' holds text: 'n/a' \(3\); 3 of 46 values(.|\n)*na_values",
+        r"'y' holds text: 'n/a' \(3\); 3 of 46 values(.|\n)*next: replace them in the file",
     ),
     "text in two items": (changed(y="a", z="b"), "'y' holds text.*'z' holds text"),
     "numbers as text": (
@@ -299,7 +331,26 @@ REFUSED: dict[str, tuple[Any, str]] = {
         changed(x=GOOD["x"].where(np.arange(46) % 2 == 0), y=GOOD["y"].where(np.arange(46) % 2 == 1)),
         r"missing values in x \(23\), y \(23\)\n",
     ),
-    "no variation at all": (changed(y=3), "no variation within any group in y"),
+    "more groups than parts have, of one row each": (
+        pd.DataFrame(dict.fromkeys(ITEMS, np.arange(MANY_GROUPS + 1.0))).assign(country=range(MANY_GROUPS + 1)),
+        "'country' seems to number the rows",
+    ),
+    "labels that differ in type only": (
+        set_where(GOOD.index[:20], "country", 7).replace({"country": {"C1": "7"}}),
+        r"differ in their type only: ('7' \(str\) and 7 \(int\)|7 \(int\) and '7' \(str\))(.|\n)*astype\(str\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_tables_refused(name: str, quiet: None) -> None:
+    data, message = REFUSED[name]
+    with pytest.raises(DataError, match=message):
+        GroupedData.from_frame(data, ITEMS, "country")
+
+
+NOT_TO_BE_FITTED: dict[str, tuple[Any, str]] = {
+    "no variation at all": (changed(y=0.1), "no variation within any group in y"),
     "a country's property as item": (changed(y=GOOD["country"].str[1:].astype(int)), "within any group in y"),
     "no variation in one group": (
         set_where(GOOD["country"] == "C1", "y", 3),
@@ -310,11 +361,23 @@ REFUSED: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_tables_refused(name: str, quiet: None) -> None:
-    data, message = REFUSED[name]
-    with pytest.raises(DataError, match=message):
-        GroupedData.from_frame(data, ITEMS, "country")
+@pytest.mark.parametrize("name", NOT_TO_BE_FITTED)
+def test_items_that_do_not_vary_are_refused_for_a_fit_only(name: str, quiet: None) -> None:
+    """Rows and moments may be parts of the data; a fit cannot."""
+    data, message = NOT_TO_BE_FITTED[name]
+    grouped = GroupedData.from_frame(data, ITEMS, "country")
+    for given in (data, grouped, SampleMoments.from_grouped(grouped)):
+        with pytest.raises(DataError, match=message):
+            as_moments(given, ITEMS, "country")
+
+
+def test_items_that_do_not_vary_are_told() -> None:
+    frame = set_where(GOOD["country"] == "C1", "y", 0.1)
+    with pytest.warns(NonPositiveDefiniteWarning, match=r"1 group has items without variation: C1 \(y\)\.") as told:
+        moments = SampleMoments.from_frame(frame, ITEMS, "country")
+    assert len(told) == 1 and moments.notices[0].groups == ("C1",)
+    assert moments.means[1, 1] == 0.1 and not moments.covariances[1, 1].any() and not moments.covariances[1, :, 1].any()
+    assert moments.select(["x", "z"]).notices == moments.subset(["C0", "C2"]).notices == ()
 
 
 def test_column_names_that_are_numbers_have_their_own_advice() -> None:

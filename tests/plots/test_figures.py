@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -19,9 +20,10 @@ from matplotlib.patches import Ellipse, PathPatch, Rectangle
 
 from mixsem import plots
 from mixsem.errors import OptionError
+from mixsem.factors import FactorMoments
 from mixsem.plots.paths import LABEL, label_places
 from mixsem.plots.style import ACCENT, NEGATIVE, cluster_color, cluster_marker, readable_on, tint
-from mixsem.structural import MixtureFit, MixtureSelection
+from mixsem.structural import MixtureFit, MixtureSelection, StructuralMixture
 
 
 def texts(ax: Axes) -> list[str]:
@@ -178,6 +180,57 @@ def test_one_cluster_needs_no_legend(selection: MixtureSelection) -> None:
     assert len(ax.texts) == 4
 
 
+def edges(fit: MixtureFit) -> tuple[float, float, int]:
+    """Limits of the axis, and how many estimates stand at its edge."""
+    ax = plots.clusters(fit).axes[0]
+    said = re.search(r"beyond the edge: (\d+)", ax.get_xlabel())
+    return *ax.get_xlim(), int(said.group(1)) if said else 0
+
+
+def with_paths(fit: MixtureFit, shared: list[float], spread: float) -> MixtureFit:
+    """Four regressions that are the same in both clusters, the groups' own a little to the left and right."""
+    B = np.zeros_like(fit.B)
+    B[:, fit.path.outcome, fit.path.predictor] = shared
+    steps = np.linspace(-1, 1, fit.own.shape[0])[:, None]
+    return replace(fit, B=B, own=np.array(shared) + spread * steps)
+
+
+def test_a_large_path_among_small_ones_is_not_wild() -> None:
+    names = ["a", "b", "c", "d", "e", "f", "y"]
+    moments = FactorMoments.from_covariances([np.eye(7)] * 8, n=[90] * 8, factors=names, groups=range(8))
+    fit = StructuralMixture("y ~ a + b + c + d + e + f", k=1).fit(moments)
+    assert isinstance(fit, MixtureFit)
+    one = with_paths(fit, [0.01, 0.0, -0.02, 0.02, 0.0, 1.5], 0.05)
+    own = one.own.copy()
+    own[:, 5] = np.linspace(1.2, 1.8, 8)
+    low, high, outside = edges(replace(one, own=own))
+    assert outside == 0
+    assert low < -0.07 < 1.8 < high
+
+
+def test_a_wild_group_is_wild_among_its_own(fit: MixtureFit) -> None:
+    """The axis is not made longer for it alone; where other regressions are, it has its place."""
+    wild = with_paths(fit, [0.01, 0.0, -0.02, 0.5], 0.05)
+    own = wild.own.copy()
+    own[3, 0] = 7.0
+    _, high, outside = edges(replace(wild, own=own))
+    assert outside == 1
+    assert high < 1.0
+    own[3, 0] = 0.52
+    assert edges(replace(wild, own=own))[2] == 0
+
+
+def test_a_cluster_that_varies_more_is_not_wild(fit: MixtureFit) -> None:
+    loose = with_paths(fit, [0.0, 0.0, 0.0, 0.0], 0.01)
+    own = loose.own.copy()
+    posterior = np.repeat(np.eye(2), 4, axis=0)
+    own[:4, 2] = np.linspace(-1, 1, 4)
+    own[4:, 2] = np.linspace(-0.001, 0.001, 4)
+    low, high, outside = edges(replace(loose, own=own, posterior=posterior))
+    assert outside == 0
+    assert low < -1 < 1 < high
+
+
 # --- posterior --------------------------------------------------------------------------------------------------
 
 
@@ -314,6 +367,31 @@ def test_chosen_clusters_only(fit: MixtureFit) -> None:
         plots.paths(fit, clusters=[3])
 
 
+@pytest.mark.parametrize("n", [2, 6])
+def test_headings_stand_apart_and_coefficients_leave_arrows_to_be_seen(n: int) -> None:
+    names = [f"f{i}" for i in range(n)]
+    model = "; ".join(f"f{i + 1} ~ f{i}" for i in range(n - 1))
+    Phi = [np.eye(n) + 0.1 * g * (np.eye(n, k=1) + np.eye(n, k=-1)) for g in (0, 4) * 6]
+    moments = FactorMoments.from_covariances(Phi, n=[500] * 12, factors=names, groups=range(12))
+    fit = StructuralMixture(model, k=2, n_starts=5).fit(moments, seed=1)
+    assert isinstance(fit, MixtureFit)
+    three = replace(fit, B=fit.B[[0, 1, 1]], proportions=np.full(3, 1 / 3), posterior=np.eye(3)[np.arange(12) % 3])
+    figure = plots.paths(three)
+    figure.draw_without_rendering()
+    page = figure.bbox
+    titles = [t.get_window_extent() for ax in figure.axes for t in ax.texts if t.get_text().startswith("Cluster")]
+    assert len(titles) == 3
+    assert all(page.x0 <= box.x0 and box.x1 <= page.x1 for box in titles)
+    assert not [(a, b) for i, a in enumerate(titles) for b in titles[:i] if a.overlaps(b)]
+    for ax in figure.axes:
+        arrows = [p for p in ax.patches if isinstance(p, PathPatch)]
+        labels = [t.get_window_extent() for t in ax.texts[1 : len(arrows) + 1]]  # after the heading
+        for arrow, label in zip(arrows, labels, strict=True):
+            shaft = ax.transData.transform(arrow.get_path().vertices)
+            assert label.x0 - shaft[0, 0] > 0.1 * figure.dpi
+            assert shaft[-1, 0] - label.x1 > 0.1 * figure.dpi
+
+
 # --- all of them ------------------------------------------------------------------------------------------------
 
 
@@ -333,6 +411,30 @@ def test_axes_and_figures_are_drawn_into_and_returned(fit: MixtureFit) -> None:
         assert draw(fit, figure=left) is left
         assert left.axes
         assert not right.axes
+
+
+@pytest.mark.parametrize("name", ["clusters", "posterior", "paths"])
+@pytest.mark.parametrize("suffix", ["", "_data"])
+def test_a_selection_is_no_fit(name: str, suffix: str, selection: MixtureSelection) -> None:
+    with pytest.raises(OptionError) as caught:
+        getattr(plots, name + suffix)(selection)
+    assert f"{name}() got a MixtureSelection" in str(caught.value)
+    assert "give one of the fits, such as fits[3]" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["selection", "criteria"])
+@pytest.mark.parametrize("suffix", ["", "_data"])
+def test_a_fit_is_no_selection(name: str, suffix: str, fit: MixtureFit) -> None:
+    with pytest.raises(OptionError) as caught:
+        getattr(plots, name + suffix)(fit)
+    assert f"{name}() got a MixtureFit" in str(caught.value)
+    assert "fit several numbers of clusters" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["selection", "criteria", "clusters", "posterior", "paths"])
+def test_other_things_are_refused(name: str) -> None:
+    with pytest.raises(OptionError, match=rf"{name}\(\) got a dict"):
+        getattr(plots, name)({})
 
 
 @pytest.mark.filterwarnings("ignore:Glyph")

@@ -214,6 +214,35 @@ def test_uncertain_groups_are_counted_and_marked(fit: MixtureFit) -> None:
     assert "All groups are classified with certainty." in html_report(fit, title="t")
 
 
+def test_a_solution_that_no_start_reached(fit: MixtureFit) -> None:
+    lucky = replace(fit, starts=replace(fit.starts, best=fit.starts.best + 1))
+    said = "found by splitting and merging clusters; none of the 20 random starts reached it."
+    assert said in Page(html_report(lucky, title="t")).text
+    assert f"Of the 20 random starts, {fit.starts.n_best} reached" in Page(html_report(fit, title="t")).text
+
+
+def test_a_cluster_of_one_group_is_remarked_upon(fit: MixtureFit) -> None:
+    posterior = np.zeros_like(fit.posterior)
+    posterior[:, 0], posterior[2] = 1, [0, 1]
+    said = "Cluster 2 holds one group, a|b: its regressions are that group's own."
+    assert said in Page(html_report(replace(fit, posterior=posterior), title="t")).text
+    assert "holds one group" not in Page(html_report(fit, title="t")).text
+
+
+def test_the_measurement_model_comes_with_the_fit(whole: MixtureSelection, measurement: MeasurementFit) -> None:
+    assert html_report(whole, title="t") == html_report(whole, title="t", measurement=measurement)
+
+
+def test_a_label_without_blanks_may_break_in_its_card(text: str) -> None:
+    assert re.search(r"\.card p\{[^}]*overflow-wrap:anywhere", text)
+
+
+def test_no_table_is_wider_than_the_page(page: Page) -> None:
+    """The criteria of both log-likelihoods and the starts stand below one another."""
+    heads = [row for row in page.rows if row[:1] == ["Clusters"]]
+    assert [head[-1] for head in heads] == ["CHull", "CHull", "Starts"]
+
+
 def test_one_cluster_has_no_classification(selection: MixtureSelection) -> None:
     page = Page(html_report(selection[1], title="t"))
     headings = [heading for _, heading in page.headings]

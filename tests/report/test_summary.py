@@ -8,14 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mixsem.errors import HeywoodWarning, Notice, OptionError
+from mixsem.errors import HeywoodWarning, NonPositiveDefiniteWarning, Notice, OptionError
+from mixsem.factors import FactorMoments, factor_moments
 from mixsem.measurement import MeasurementFit
 from mixsem.report.document import Listing, Prose
 from mixsem.report.mixture_tables import coefficient_table, member_listing, membership_table, selection_table
 from mixsem.report.summary import summarize_html, summary
+from mixsem.report.table import Table
 from mixsem.report.values import one_line
-from mixsem.report.words import choice_lines, choice_remarks, join
-from mixsem.structural import MixtureFit, MixtureSelection
+from mixsem.report.words import choice_lines, choice_remarks, difference_words, join, single_remarks
+from mixsem.structural import MixtureFit, MixtureSelection, StructuralMixture
 
 
 def with_posterior(fit: MixtureFit, group: int, probabilities: list[float]) -> MixtureFit:
@@ -72,7 +74,7 @@ def test_both_log_likelihoods_are_shown_where_they_differ(whole: MixtureSelectio
     text = str(summary(whole[2]))
     assert text.startswith("MixMG-SEM: 2 clusters of 6 groups")
     assert f"{whole[2].loglik:,.2f}" in text
-    assert f"{whole[2].loglik_observed:,.2f} ({whole[2].n_params} free parameters)" in text
+    assert f"{whole[2].loglik_observed:,.2f} ({whole[2].n_params} free parameters without means)" in text
     assert "Log-likelihood, indicators" not in repr(fit)
 
 
@@ -99,6 +101,62 @@ def test_a_long_list_is_cut_but_keeps_the_uncertain(fit: MixtureFit) -> None:
     names = one_line(member_listing(unsure, limit=2).entries[0][1])
     assert "(0.60)" in names
     assert f"and {(fit.clusters == 1).sum() - 2} more" in names
+
+
+def test_a_solution_that_no_start_reached_was_found_by_moves(fit: MixtureFit) -> None:
+    lucky = replace(fit, starts=replace(fit.starts, best=fit.starts.best + 1))
+    text = " ".join(repr(lucky).split())
+    assert "none of 20 reached the best solution, which splitting and merging clusters found" in text
+    assert "0 of 20" not in text
+
+
+def test_a_cluster_of_one_group_is_remarked_upon(fit: MixtureFit) -> None:
+    """Its regressions are nobody else's; those that are the same in all clusters are."""
+    assert single_remarks(fit) == ()
+    posterior = np.zeros_like(fit.posterior)
+    posterior[:, 0], posterior[2] = 1, [0, 1]
+    alone = replace(fit, posterior=posterior)
+    assert single_remarks(alone) == ("Cluster 2 holds one group, a|b: its regressions are that group's own.",)
+    assert "Cluster 2 holds one group, a|b: its regressions are that group's own." in repr(alone)
+    partly = replace(alone, path=replace(fit.path, equal=np.ones_like(fit.path.equal)))
+    assert single_remarks(partly)[0].endswith("own but for those that are the same in all clusters.")
+
+
+def with_coefficients(fit: MixtureFit, first: list[float], second: list[float]) -> MixtureFit:
+    """Two regressions of the same two clusters."""
+    model = "y ~ x; z ~ x"
+    names = ["x", "y", "z"]
+    given = FactorMoments.from_covariances([np.eye(3)] * 8, n=[90] * 8, factors=names, groups=fit.groups)
+    one = StructuralMixture(model, k=1).fit(given)
+    assert isinstance(one, MixtureFit)
+    B = np.zeros((2, 3, 3))
+    for r, values in enumerate((first, second)):
+        B[:, one.path.outcome[r], one.path.predictor[r]] = values
+    return replace(one, B=B, proportions=fit.proportions, posterior=fit.posterior)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (
+            [0.1, 0.5],
+            [0.2, 0.3],
+            "most in y ~ x: from 0.10 in cluster 1 to 0.50 in cluster 2. They differ least",
+        ),
+        ([0.1, 0.5], [-0.031, -0.029], "in cluster 2. They hardly differ in z ~ x: −0.03 in all of them."),
+        ([0.1, 0.5], [0.002, -0.003], "They hardly differ in z ~ x: 0.00 in all of them."),
+        ([0.101, 0.103], [0.3, 0.3001], "The clusters hardly differ in any regression."),
+    ],
+)
+def test_differences_that_nobody_reads_are_none(
+    fit: MixtureFit, first: list[float], second: list[float], said: str
+) -> None:
+    assert said in difference_words(with_coefficients(fit, first, second))
+
+
+def test_one_cluster_differs_from_nothing(selection: MixtureSelection) -> None:
+    assert difference_words(selection[1]) == ""
+    assert difference_words(selection[2]).startswith("The clusters differ in y ~ x: from ")
 
 
 def test_the_membership_table_is_sorted_and_complete(fit: MixtureFit) -> None:
@@ -241,6 +299,54 @@ def test_loadings_once_if_shared_and_their_range_if_not(measurement: Measurement
     Lambda, Theta, Phi = measurement.Lambda[g], measurement.Theta[g], measurement.Phi[g]
     single = Lambda[j, 0] * np.sqrt(Phi[0, 0] / (Lambda[j] @ Phi @ Lambda[j] + Theta[j, j]))
     assert frame.loc["V3", "standardized"] == pytest.approx(single, abs=0.1)
+
+
+def test_saturated_means_are_counted_in_step_1_and_nowhere_else(
+    measurement: MeasurementFit, whole: MixtureSelection
+) -> None:
+    free = 15 - 3 + 5 + 6 * (15 + 3)  # loadings, the one that is free in six groups, unique and factor variances
+    assert f"{free + 6 * 15} free parameters, means of the items included" in repr(measurement)
+    assert selection_table(whole).notes[0].endswith("P: free parameters, means not counted.")
+
+
+# --- factor moments -------------------------------------------------------------------------------------------
+
+
+def test_the_console_shows_factor_moments(measurement: MeasurementFit) -> None:
+    moments = factor_moments(measurement)
+    text = repr(moments)
+    assert text.startswith("Factor covariances: 3 factors in 6 groups\n")
+    assert re.search(r"People +720; groups of 120 people each\n", text)
+    assert re.search(r"Measured by +15 items\n", text)
+    assert re.search(r"Repaired groups +none\n", text)
+    factors, correlations = (part for part in summary(moments).parts if isinstance(part, Table))
+    frame = factors.to_pandas().set_index("factor")
+    for q, factor in enumerate(moments.factors):
+        for name, values in (("variance", moments.Phi[:, q, q]), ("reliability", moments.reliability[:, q])):
+            shown = frame.loc[factor, [f"{name}_mean", f"{name}_lowest", f"{name}_highest"]].tolist()
+            assert shown == [values.mean(), values.min(), values.max()]
+    r = moments.Phi[:, 0, 2] / np.sqrt(moments.Phi[:, 0, 0] * moments.Phi[:, 2, 2])
+    row = correlations.to_pandas().set_index("factors").loc["F1, F3"]
+    np.testing.assert_allclose(row.tolist(), [r.mean(), r.min(), r.max()])
+    assert "<h3>Factor covariances: 3 factors in 6 groups</h3>" in moments._repr_html_()
+
+
+def test_repaired_groups_are_those_of_step_2(measurement: MeasurementFit) -> None:
+    before = Notice(NonPositiveDefiniteWarning, "the items of 1 are collinear", (1,))
+    after = Notice(NonPositiveDefiniteWarning, "the matrix of 2 and 5 was repaired", (2, 5))
+    step1 = replace(measurement, notices=(before,))
+    moments = replace(factor_moments(measurement), measurement=step1, notices=(before, after))
+    text = repr(moments)
+    assert re.search(r"Repaired groups +2: 2, 5\n", text)
+    assert "the items of 1 are collinear" in text and "the matrix of 2 and 5 was repaired" in text
+
+
+def test_given_covariances_have_no_reliability() -> None:
+    given = FactorMoments.from_covariances(np.ones((2, 1, 1)), n=[5, 7], factors=["<f>"], groups="ab")
+    text = repr(given)
+    assert "nothing: covariances were given" in text
+    assert "Reliability" not in text and "Correlations" not in text and "Repaired" not in text
+    assert "&lt;f&gt;" in given._repr_html_()
 
 
 # --- the parts ------------------------------------------------------------------------------------------------

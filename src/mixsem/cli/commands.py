@@ -68,6 +68,7 @@ def fit_and_write(moments: SampleMoments, options: FitOptions, progress: Progres
         measurement=measurement,
         choose=options.choose,
         seed=options.seed,
+        min_size=options.data.min_size,
         title=options.title,
         source=", ".join(path.name for path in options.data.files),
         command=options.command,
@@ -156,7 +157,7 @@ def _check_moments_file(path: Path) -> None:
     from ..data.archive import SUFFIXES
     from ..data.files import is_moments_file
 
-    if not path.name.endswith(SUFFIXES):
+    if not path.name.lower().endswith(SUFFIXES):
         raise OutputError(f"--out {path} has no suffix for moments", allowed=" or ".join(SUFFIXES))
     if path.exists() and not is_moments_file(path):
         raise OutputError(

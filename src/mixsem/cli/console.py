@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from ..errors import MixsemWarning
+from .wording import in_options
 
 __all__ = ["Progress", "print_error", "progress_bar", "short_warnings", "tolerate_any_text"]
 
@@ -42,7 +43,7 @@ def short_warnings(*, quiet: bool) -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        text = " ".join(str(message).split())
+        text = in_options(" ".join(str(message).split()))
         if not quiet and text not in said:
             said.add(text)
             print(f"warning: {category.__name__}: {text}", file=sys.stderr)

@@ -13,10 +13,18 @@ from .parser import METHODS
 
 __all__ = ["DataOptions", "FitOptions", "ModelText", "MomentsOptions", "fit_options", "moments_options"]
 
+_MODEL = "a text file with the model, or the model itself, which contains '~'"
+
 #: More clusters than this in `--clusters` is a slip of the pen.
 MOST_CLUSTERS = 1000
 
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+
+BLOCK_WORDS = ("factor", "joint")
+
+# What only a path looks like: a home folder in front, or the suffix of a text file at the end.
+_PATH = re.compile(r"~[\w.-]*[/\\].+|.*\.(?:txt|lav|lavaan)|.*[/\\].*\.(?:r|mod|model|dat)", re.IGNORECASE)
+_OPERATOR = re.compile(r"=~|\s~~?\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +175,12 @@ def block_option(text: str) -> str | tuple[tuple[str, ...], ...]:
     ('joint', (('F1', 'F2'), ('F3',)))
     """
     if not set(text) & set(",;"):
-        return text.strip()
+        word = text.strip()
+        if word not in BLOCK_WORDS:
+            raise OptionError(
+                f"--blocks {text}", allowed='factor, joint, "F1,F2;F3"', todo=did_you_mean(word, BLOCK_WORDS)
+            )
+        return word
     blocks = (tuple(name.strip() for name in block.split(",") if name.strip()) for block in text.split(";"))
     return tuple(block for block in blocks if block)
 
@@ -180,17 +193,32 @@ def model_text(kind: str, argument: str) -> ModelText:
     OptionError
         If the file is missing, empty, or no text.
     """
-    path = Path(argument)
+    if not argument.strip():
+        raise OptionError(f"--{kind}: the model is empty", allowed=_MODEL, todo="name the file, or write the model")
+    path = _path_at_home(argument)
     if _is_file(path):
         return ModelText(f"{kind} model {path.name}", _read_model(kind, path))
-    if "~" in argument or "\n" in argument:
+    if ("~" in argument or "\n" in argument) and not _looks_like_path(argument):
         return ModelText(f"{kind} model", argument)
     what = "is a folder" if _exists(path) else "is no file"
     raise OptionError(
         f"--{kind}: {argument!r} {what}",
-        allowed="a text file with the model, or the model itself, which contains '~'",
+        allowed=_MODEL,
         todo="check the path",
     )
+
+
+def _looks_like_path(argument: str) -> bool:
+    return _PATH.fullmatch(argument) is not None and _OPERATOR.search(argument) is None
+
+
+def _path_at_home(argument: str) -> Path:
+    """Write out the home folder that a shell leaves as ``~`` between quotation marks."""
+    path = Path(argument)
+    try:
+        return path.expanduser() if _looks_like_path(argument) and not _is_file(path) else path
+    except RuntimeError:  # nobody of that name
+        return path
 
 
 def _is_file(path: Path) -> bool:

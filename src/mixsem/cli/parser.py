@@ -31,7 +31,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing and leaving."""
-        raise OptionError(message, todo=f"{self.prog} --help lists the arguments; DATA stand before them")
+        raise OptionError(message, todo=f"{self.prog} --help lists the arguments; the data files come first")
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from ..data.archive import SUFFIXES
 from ..data.files import read_table
-from ..data.intake import as_moments
+from ..data.intake import moments_of
 from ..data.moments import SampleMoments
 from ..errors import DataError, MixsemError, enumerate_briefly
 from .options import DataOptions
 
 __all__ = ["read_moments"]
 
-MOMENTS_SUFFIXES = (".json", ".json.gz")
-
 
 def read_moments(data: DataOptions, items: Sequence[str]) -> SampleMoments:
     """Read all data files and merge them by group label.
+
+    Items may be constant within a group: the files may be parts of the data, and so may what is written.
 
     Raises
     ------
@@ -29,14 +31,28 @@ def read_moments(data: DataOptions, items: Sequence[str]) -> SampleMoments:
         return _read(data.files[0], items, data.group, data.min_size)
     parts = [_read(path, items, data.group, None) for path in data.files]
     # Small groups are left out only now: a group may be spread over files.
-    return as_moments(SampleMoments.merge(*parts), items, min_size=data.min_size)
+    return moments_of(SampleMoments.merge(*_with_labels_of_one_type(parts)), items, min_size=data.min_size)
+
+
+def _with_labels_of_one_type(parts: Sequence[SampleMoments]) -> Sequence[SampleMoments]:
+    """Write all labels as text if any part has text: the 1 of one file is the "1" of another that has "A" too."""
+    if not any(isinstance(label, str) for part in parts for label in part.groups):
+        return parts
+    return [
+        replace(
+            part,
+            groups=tuple(map(str, part.groups)),
+            notices=tuple(replace(notice, groups=tuple(map(str, notice.groups))) for notice in part.notices),
+        )
+        for part in parts
+    ]
 
 
 def _read(path: Path, items: Sequence[str], group: str | None, min_size: int | None) -> SampleMoments:
-    if path.name.lower().endswith(MOMENTS_SUFFIXES):
+    if path.name.lower().endswith(SUFFIXES):
         with _named(path):
-            return as_moments(SampleMoments.load(path), items, group, min_size=min_size)
-    table = read_table(path)
+            return moments_of(SampleMoments.load(path), items, group, min_size=min_size)
+    table = read_table(path, group)
     if group is None:
         raise DataError(
             f"{path.name}: the grouping column is not named",
@@ -44,7 +60,7 @@ def _read(path: Path, items: Sequence[str], group: str | None, min_size: int | N
             todo="add --group COLUMN",
         )
     with _named(path):
-        return as_moments(table, items, group, min_size=min_size)
+        return moments_of(table, items, group, min_size=min_size)
 
 
 @contextlib.contextmanager

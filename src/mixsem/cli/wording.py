@@ -1,4 +1,4 @@
-"""Error messages in the words of the command line: what a step calls ``min_size=`` is ``--min-size``."""
+"""Errors and warnings in the words of the command line: what a step calls ``min_size=`` is ``--min-size``."""
 
 from __future__ import annotations
 
@@ -23,12 +23,24 @@ _OPTIONS = {
     "k": "--clusters",
 }
 
+#: Advice that exists in Python only, and what the command line has in its place.
+_ELSEWHERE = {
+    "; starting clusters are given with start=": "",
+    "Raise max_iterations.": "More iterations can be allowed in Python (max_iterations).",
+    "SampleMoments.from_frame with min_size=": "min_size=",
+    "lower min_size": "lower --min-size",
+    "(min_size)": "(--min-size)",
+}
+
+#: Several values of an argument, such as ``equal=('loadings', 'intercepts')``.
+_VALUES = re.compile(r"(?<![\w.\-])equal=\(('\w+'(?:, '\w+')*),?\)")
+
 #: An argument of a Python call, such as ``blocks='joint'``, ``k=9`` or just ``min_size=``.
 _ARGUMENT = re.compile(rf"(?<![\w.\-])({'|'.join(_OPTIONS)})=(?!=)('[^']*'|\d+|range\(1, 7\))?")
 
 
 def in_options(message: str) -> str:
-    """Put the options of the command line in the place of Python's arguments.
+    """Put the options of the command line in the place of Python's arguments, in an error or a warning.
 
     Examples
     --------
@@ -36,7 +48,9 @@ def in_options(message: str) -> str:
     '--clusters 9 with 8 groups; estimate factors together (--blocks joint), or drop groups (--min-size)'
     """
     equal = "--equal-regressions" if "regression" in message else "--equal"
-    message = message.replace("lower min_size", "lower --min-size")
+    for python, here in _ELSEWHERE.items():
+        message = message.replace(python, here)
+    message = _VALUES.sub(lambda found: f"--equal {found[1].replace(chr(39), '').replace(',', '')}", message)
     return _ARGUMENT.sub(_option, re.sub(r"(?<![\w.\-])equal=(?=[ \n)]|$)", equal, message))
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import (
-    DataError,
     MissingDataWarning,
     NonPositiveDefiniteWarning,
     Notice,
@@ -17,7 +16,7 @@ from ..errors import (
     enumerate_briefly,
 )
 
-__all__ = ["dropped_notices", "refuse_constant_items", "rows_notices", "singular_groups", "singular_notices"]
+__all__ = ["dropped_notices", "rows_notices", "singular_groups", "singular_notices"]
 
 # Smallest eigenvalue of a correlation matrix that still counts as positive; rounding leaves about 1e-15.
 SINGULAR = 1e-10
@@ -95,10 +94,18 @@ def singular_groups(covariances: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def singular_notices(
-    groups: Sequence[Hashable], n: NDArray[np.int64], covariances: NDArray[np.float64]
+    groups: Sequence[Hashable],
+    n: NDArray[np.int64],
+    covariances: NDArray[np.float64],
+    constant: NDArray[np.bool_],
 ) -> tuple[Notice, ...]:
-    """Return the notice about groups that have rows enough but a singular covariance matrix."""
-    named = tuple(compress(groups, singular_groups(covariances) & (n > covariances.shape[-1])))
+    """Return the notice about groups that have rows enough but a singular covariance matrix.
+
+    Groups in which an item is `constant` (G, p) have a notice of their own.
+    """
+    singular = (n > covariances.shape[-1]) & ~constant.any(axis=1)
+    singular[singular] = singular_groups(covariances[singular])
+    named = tuple(compress(groups, singular))
     if not named:
         return ()
     text = (
@@ -106,45 +113,6 @@ def singular_notices(
         "An item may be the copy or the sum of others there; leave out that item, or these groups."
     )
     return (Notice(NonPositiveDefiniteWarning, text, named),)
-
-
-def refuse_constant_items(
-    values: NDArray[np.float64],
-    n: NDArray[np.int64],
-    groups: Sequence[Hashable],
-    items: Sequence[str],
-    group: str | None,
-) -> None:
-    """Raise `DataError` if an item has no variance in a group; the rows of `values` are sorted by group."""
-    if len(groups) > 1 and n.max() == 1:
-        raise DataError(
-            f"every group has one complete row only: {group!r} seems to number the rows",
-            todo="name the column that holds the groups",
-        )
-    starts = np.cumsum(n) - n
-    constant = np.minimum.reduceat(values, starts, axis=0) == np.maximum.reduceat(values, starts, axis=0)
-    everywhere = tuple(compress(items, constant.all(axis=0)))
-    if everywhere:
-        where = "within any group" if len(groups) > 1 else "over the rows"
-        raise DataError(
-            f"no variation {where} in {enumerate_briefly(everywhere)}",
-            allowed="items that vary within groups",
-            todo="leave these items out of the model",
-        )
-    if constant.any():
-        found = [
-            _constant_in(label, int(size), tuple(compress(items, row)))
-            for label, size, row in zip(groups, n, constant, strict=True)
-            if row.any()
-        ]
-        raise DataError(
-            f"items without variation in a group: {enumerate_briefly(found, limit=5)}",
-            todo="leave out these groups (min_size= leaves out small ones) or these items",
-        )
-
-
-def _constant_in(label: Hashable, size: int, items: Sequence[str]) -> str:
-    return f"{label} (one complete row)" if size == 1 else f"{label} ({enumerate_briefly(items, limit=3)})"
 
 
 def _groups(count: int) -> str:

@@ -21,6 +21,9 @@ __all__ = ["FORMAT", "VERSION", "moments_fields", "notice_to_json", "read_json",
 FORMAT, VERSION = "mixsem-moments", 1
 SUFFIXES = (".json", ".json.gz")
 
+# Smallest eigenvalue of a correlation matrix that rounding to a few digits may leave, with its sign turned.
+INDEFINITE = 1e-6
+
 
 def write_json(path: str | Path, content: Mapping[str, object]) -> None:
     """Write plain data as JSON, compressed if the name ends in ``.gz``; all of it or nothing.
@@ -36,7 +39,7 @@ def write_json(path: str | Path, content: Mapping[str, object]) -> None:
     except ValueError as error:
         raise OutputError(f"{target} was not written: {error}", allowed="finite numbers") from error
     # Without a time stamp the same moments give the same bytes.
-    write_whole(target, gzip.compress(text, compresslevel=6, mtime=0) if target.suffix == ".gz" else text)
+    write_whole(target, gzip.compress(text, compresslevel=6, mtime=0) if _compressed(target) else text)
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -55,7 +58,7 @@ def read_json(path: str | Path) -> object:
     source = _with_suffix(path)
     try:
         raw = source.read_bytes()
-        return json.loads(gzip.decompress(raw) if source.suffix == ".gz" else raw)
+        return json.loads(gzip.decompress(raw) if _compressed(source) else raw)
     except FileNotFoundError as error:
         raise OutputError(f"there is no file {source}", todo="check the path") from error
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
@@ -63,9 +66,13 @@ def read_json(path: str | Path) -> object:
 
 
 def _with_suffix(path: str | Path) -> Path:
-    if not str(path).endswith(SUFFIXES):
+    if not str(path).lower().endswith(SUFFIXES):
         raise OutputError(f"{path} has no suffix for moments", allowed=" or ".join(SUFFIXES))
     return Path(path)
+
+
+def _compressed(path: Path) -> bool:
+    return path.suffix.lower() == ".gz"
 
 
 def notice_to_json(notice: Notice) -> dict[str, object]:
@@ -115,9 +122,20 @@ def moments_fields(content: object) -> dict[str, Any]:
         "has_means": has_means,
     }
     covariances = fields["covariances"]
-    if (covariances != covariances.swapaxes(1, 2)).any() or (np.diagonal(covariances, axis1=1, axis2=2) <= 0).any():
-        raise _broken("covariances", "symmetric matrices with positive variances")
+    if (covariances != covariances.swapaxes(1, 2)).any() or _indefinite(covariances):
+        raise _broken("covariances", "symmetric matrices, positive definite or (in a part of the data) semidefinite")
     return fields
+
+
+def _indefinite(covariances: NDArray[np.float64]) -> bool:
+    """Tell whether a matrix is not even semidefinite; printed digits may leave a little below zero."""
+    variances = np.diagonal(covariances, axis1=1, axis2=2)
+    if (variances < 0).any():
+        return True
+    # A variance of zero allows covariances of zero only: with scale 1 anything else shows below zero.
+    scale = 1 / np.sqrt(np.where(variances > 0, variances, 1.0))
+    correlations = covariances * scale[:, :, None] * scale[:, None, :]
+    return bool((np.linalg.eigvalsh(correlations)[:, 0] < -INDEFINITE).any())
 
 
 def _list(content: Mapping[str, object], name: str) -> list[Any]:

@@ -162,7 +162,7 @@ def _not_numbers(refused: Mapping[str, Sequence[object]]) -> DataError:
             todo = todo or f"convert it first, in pandas: data[{item!r}] = pandas.to_numeric(data[{item!r}])"
         elif all(_reads_as_number(v, lambda s: float(s.replace(",", "."))) for v in unreadable):
             complaints.append(f"column {item!r} holds numbers with a decimal comma, such as {unreadable[0]!r}")
-            todo = todo or "read the file with decimal=','"
+            todo = todo or "write decimal points in the file, or in pandas read it with decimal=','"
         else:
             counts = [f"{value!r} ({count:,})" for value, count in Counter(map(str, unreadable)).most_common()]
             kind = "text" if text else f"values of type {type(odd[0]).__name__}"
@@ -170,7 +170,9 @@ def _not_numbers(refused: Mapping[str, Sequence[object]]) -> DataError:
                 f"column {item!r} holds {kind}: {enumerate_briefly(counts, limit=3)};"
                 f" {len(unreadable):,} of {len(present):,} values"
             )
-            todo = todo or "make such values missing when reading the file (na_values=), or leave the item out"
+            todo = todo or (
+                "replace them in the file (empty cells, '.', 'NA' and 'NaN' count as missing), or leave the item out"
+            )
     return DataError(
         enumerate_briefly(complaints, limit=3),
         allowed="numbers: integers, floats, decimals, booleans, categories that are numbers",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import DataError, OptionError, enumerate_briefly
+from ..errors import CorrelationInputWarning, DataError, Notice, OptionError, enumerate_briefly
 from .account import singular_groups
 from .columns import check_items
 from .labels import plain_labels, sort_labels
@@ -17,13 +17,16 @@ from .labels import plain_labels, sort_labels
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["GivenMoments", "Labelled", "MatrixLike", "VectorLike", "read_covariances"]
+__all__ = ["GivenMoments", "Labelled", "MatrixLike", "VectorLike", "correlation_notices", "read_covariances"]
 
 MatrixLike: TypeAlias = "ArrayLike | pd.DataFrame | pl.DataFrame"
 VectorLike: TypeAlias = "ArrayLike | pd.Series[Any]"
 
 # Printed matrices are symmetric to their last digit; a difference in correlations above this is a mistake.
 ASYMMETRY = 1e-6
+
+# Variances this close to 1 in every group are those of standardised items.
+UNIT = 1e-8
 
 
 class Labelled(Protocol):
@@ -85,6 +88,18 @@ def read_covariances(
         means=np.array(centres) if centres else np.zeros(stacked.shape[:2]),
         covariances=(stacked + stacked.swapaxes(-1, -2)) / 2,
     )
+
+
+def correlation_notices(covariances: NDArray[np.float64]) -> tuple[Notice, ...]:
+    """Return the notice about matrices, as they were given, that are correlations in every group."""
+    if len(covariances) < 2 or (np.abs(np.diagonal(covariances, axis1=1, axis2=2) - 1) > UNIT).any():
+        return ()
+    text = (
+        "Every variance is 1 in every group, so these seem to be correlation matrices. Equal loadings and regressions "
+        "compared over groups need covariances, in the items' own units: multiply each correlation by both "
+        "standard deviations."
+    )
+    return (Notice(CorrelationInputWarning, text),)
 
 
 def _items_of(matrix: MatrixLike) -> tuple[str, ...]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 import zlib
 from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -19,17 +22,28 @@ _SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 _BINARY = (".parquet", ".arrow", ".feather")
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
+# Missing in text too: nothing, and the point of SPSS and SAS.
+_MISSING = ("", ".")
 
-def read_table(path: str | Path) -> pd.DataFrame:
+# Whole numbers written in the one way that leads back to them; with ".0" if a missing one made them floats.
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_WHOLE_FLOAT = re.compile(r"(?:0|-?[1-9][0-9]{0,14})\.0")
+
+
+def read_table(path: str | Path, group: str | None = None) -> pd.DataFrame:
     r"""Read a table by the suffix of its file.
 
-    In a column of numbers an empty cell and the usual codes (``NA``, ``NaN``, ``null``, ...) are missing; in
-    a column of text only an empty cell is, so that ``NA`` remains the label of a group (Namibia).
+    A cell that is empty, blank or a lone point is missing. In a column of numbers the usual codes (``NA``,
+    ``NaN``, ``null``, ...) are missing too; in a column of text they are not, so that ``NA`` remains the label
+    of a group (Namibia).
 
     Parameters
     ----------
     path
         A .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .arrow or .feather file; text in UTF-8.
+    group
+        Name of the grouping column, if there is one: its labels stay text unless all of them are whole numbers
+        that are written the same way again. So 01 stays 01, and 1.10 is not 1.1.
 
     Returns
     -------
@@ -57,13 +71,14 @@ def read_table(path: str | Path) -> pd.DataFrame:
     suffix = _suffix(source)
     try:
         separator = _SEPARATORS.get(suffix)
-        table = _read_binary(source, suffix) if separator is None else _read_text(source, separator)
+        table = _read_binary(source, suffix) if separator is None else _read_text(source, separator, group)
     except DataError:
         raise
     except UnicodeDecodeError as error:
         raise DataError(f"{source.name} is not text in UTF-8", todo="save it as UTF-8 (CSV UTF-8)") from error
     except (OSError, EOFError, zlib.error, csv.Error, ValueError) as error:
-        raise DataError(f"{source.name} cannot be read: {error}", todo="write the file again") from error
+        reason = " ".join(str(error).split())
+        raise DataError(f"{source.name} cannot be read: {reason}", todo="write the file again") from error
     if table.empty:
         raise DataError(f"{source.name} has no rows")
     return table
@@ -72,10 +87,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
 def is_moments_file(path: str | Path) -> bool:
     """Tell whether a file holds sample moments, as written by `SampleMoments.save`."""
     source = Path(path)
-    if not source.name.endswith(SUFFIXES) or not source.is_file():
+    if not source.name.lower().endswith(SUFFIXES) or not source.is_file():
         return False
     try:
-        with gzip.open(source) if source.suffix == ".gz" else source.open("rb") as file:
+        with gzip.open(source) if _compressed(source) else source.open("rb") as file:
             return FORMAT.encode() in file.read(4096)
     except (OSError, EOFError, zlib.error):
         return False
@@ -93,20 +108,56 @@ def _suffix(source: Path) -> str:
         raise DataError(
             f"{source.name} has no suffix of a table",
             allowed=", ".join(known),
-            todo="read it with pandas, polars or DuckDB and pass the table on",
+            todo="save it as one of these, or in Python read it with pandas, polars or DuckDB and pass the table on",
         )
     return suffix
 
 
-def _read_text(source: Path, separator: str) -> pd.DataFrame:
+def _compressed(source: Path) -> bool:
+    return source.suffix.lower() == ".gz"
+
+
+def _read_text(source: Path, separator: str, group: str | None) -> pd.DataFrame:
     _check_header(source, separator)
-    table = pd.read_csv(source, sep=separator, low_memory=False)
+
+    compression = "gzip" if _compressed(source) else None
+    read: Callable[..., pd.DataFrame] = partial(
+        pd.read_csv, source, sep=separator, low_memory=False, compression=compression
+    )
+    table = read(na_values=list(_MISSING))
+    numbers = [name for name in table.columns if not _may_hold_words(table[name])]
     # Read once more, as text, what are not numbers: there "NA" is a label and not missing.
-    words = [name for name in table.columns if _may_hold_words(table[name])]
+    words = [name for name in table.columns if name not in numbers or name == group]
     if not words:
         return table
-    text = pd.read_csv(source, sep=separator, usecols=words, dtype=str, keep_default_na=False, na_values=[""])
-    return table.assign(**{name: text[name] for name in words if text[name].notna().any()})
+    text = read(usecols=words, dtype=str, keep_default_na=False, na_values=list(_MISSING))
+    blank = _blank_cells(text)
+    if blank:
+        # Cells of nothing but spaces had made text of numbers.
+        table = table.assign(**read(usecols=words, na_values=[*_MISSING, *blank]))
+        text = text.mask(text.isin(blank))
+        numbers = [name for name in table.columns if not _may_hold_words(table[name])]
+    plain = {name: text[name] for name in words if name not in numbers and text[name].notna().any()}
+    if group in numbers:
+        plain[group] = _whole_or_text(text[group].where(table[group].notna()))
+    return table.assign(**plain)
+
+
+def _blank_cells(text: pd.DataFrame) -> Sequence[str]:
+    """Return the cells that hold spaces, or spaces and a point, and nothing else."""
+    cells = {cell for name in text.columns for cell in text[name].dropna().unique()}
+    return sorted(cell for cell in cells if cell.strip() in _MISSING)
+
+
+def _whole_or_text(labels: pd.Series) -> pd.Series:
+    """Turn labels into whole numbers if every one can be written the same way again; else leave them text."""
+    codes, distinct = pd.factorize(labels)
+    written = [str(label).strip() for label in distinct]
+    if not all(map(_WHOLE.fullmatch, written)) and not all(map(_WHOLE_FLOAT.fullmatch, written)):
+        return labels
+    whole = pd.array([int(label.removesuffix(".0")) for label in written], dtype="Int64")
+    numbers = pd.Series(whole.take(codes, allow_fill=True), index=labels.index)
+    return numbers if numbers.isna().any() else numbers.astype("int64")
 
 
 def _may_hold_words(column: pd.Series) -> bool:
@@ -117,7 +168,7 @@ def _may_hold_words(column: pd.Series) -> bool:
 
 def _check_header(source: Path, separator: str) -> None:
     """Refuse what would be misread in silence: another separator, two columns of one name, row names."""
-    opener = gzip.open if source.suffix == ".gz" else open
+    opener = gzip.open if _compressed(source) else open
     with opener(source, "rt", encoding="utf-8-sig", newline="") as file:
         rows = (row for row in csv.reader(file, delimiter=separator) if row)
         names = next(rows, [])
@@ -130,7 +181,8 @@ def _check_header(source: Path, separator: str) -> None:
         raise DataError(
             f"{source.name} has one column only: its header seems to be separated by {_NAMES[other]}",
             allowed=f"{_NAMES[separator]} in a file of this suffix",
-            todo=f"pandas.read_csv({source.name!r}, sep={other!r}{decimal}), and pass the table on",
+            todo=f"save it with {_NAMES[separator]}, or in Python pass on the table of"
+            f" pandas.read_csv({source.name!r}, sep={other!r}{decimal})",
         )
     if len(cells) > len(names):
         raise DataError(

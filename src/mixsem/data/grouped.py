@@ -10,14 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, Notice, OptionError, enumerate_briefly, notify
-from .account import dropped_notices, refuse_constant_items, rows_notices
+from .account import dropped_notices, rows_notices
 from .columns import FrameLike, check_items, open_columns, to_floats
 from .labels import code_labels
+from .variation import refuse_numbered_rows
 
 __all__ = ["ALL", "GroupedData", "read_grouped"]
 
 ALL = "all"
 """Label of the one group of data that are not grouped."""
+
+# A part of the data may hold one row of each of a few groups; more such groups than this number the rows,
+# and their covariance matrices would fill the memory.
+MANY_GROUPS = 1000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,8 +90,8 @@ class GroupedData:
         Raises
         ------
         DataError
-            If a column is missing or holds text or infinite values, no row is complete, or an item does
-            not vary in a group.
+            If a column is missing or holds text or infinite values, no row is complete, labels differ in
+            their type only, or the grouping column numbers the rows.
         OptionError
             If `items`, `group` or `min_size` is not what is allowed.
 
@@ -131,6 +136,8 @@ def read_grouped(
     n_dropped = np.bincount(codes[labelled & ~complete], minlength=len(labels))
     if n.sum() == 0:
         raise _nothing_left(values, names, labelled, group)
+    if np.count_nonzero(n) > MANY_GROUPS:
+        refuse_numbered_rows(n, group)
     keep = n >= (min_size or 1)
     if not keep.any():
         raise DataError(f"no group has {min_size} complete rows; the largest has {n.max()}", todo="lower min_size")
@@ -147,7 +154,7 @@ def read_grouped(
     kept = tuple(compress(labels, keep))
     used = np.flatnonzero(labelled & complete & keep[codes])
     rows = used[np.argsort(codes[used], kind="stable")]
-    grouped = GroupedData(
+    return GroupedData(
         items=names,
         group=group,
         groups=kept,
@@ -159,8 +166,6 @@ def read_grouped(
         n_rows=len(values),
         notices=notices + rows_notices(kept, n[keep], n_dropped[keep], len(names)),
     )
-    refuse_constant_items(grouped.values, grouped.n, kept, names, group)
-    return grouped
 
 
 def _nothing_left(

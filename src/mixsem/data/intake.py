@@ -12,8 +12,9 @@ from .account import dropped_notices
 from .columns import FrameLike
 from .grouped import GroupedData, read_grouped
 from .moments import SampleMoments
+from .variation import require_variation
 
-__all__ = ["Data", "as_moments"]
+__all__ = ["Data", "as_moments", "moments_of"]
 
 Data: TypeAlias = "FrameLike | GroupedData | SampleMoments"
 """What every ``fit`` takes: a table, rows that were read, or moments."""
@@ -26,7 +27,7 @@ def as_moments(
     *,
     min_size: int | None = None,
 ) -> SampleMoments:
-    """Return the moments of these items, without a warning.
+    """Return the moments of these items for a fit, without a warning.
 
     The notices are kept on the moments; the method that calls this passes them on.
 
@@ -46,7 +47,8 @@ def as_moments(
     OptionError
         If moments were given together with the name of another grouping column.
     DataError
-        If the table cannot be used, or the moments lack an item or a group large enough.
+        If the table cannot be used, the moments lack an item or a group large enough, or an item does not
+        vary in a group.
 
     Examples
     --------
@@ -54,6 +56,19 @@ def as_moments(
     >>> as_moments(moments, ["x"]).groups
     ('A', 'B')
     """
+    moments = moments_of(data, items, group, min_size=min_size)
+    require_variation(moments)
+    return moments
+
+
+def moments_of(
+    data: Data,
+    items: Sequence[str],
+    group: str | None = None,
+    *,
+    min_size: int | None = None,
+) -> SampleMoments:
+    """Do what `as_moments` does for data that may be a part only: items may be constant within a group."""
     if isinstance(data, GroupedData):
         data = SampleMoments.from_grouped(data)
     if not isinstance(data, SampleMoments):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from ..errors import DataError, enumerate_briefly
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -47,18 +48,52 @@ def _plain(value: object) -> Hashable:
 
 
 def sort_labels(labels: Iterable[Hashable]) -> tuple[Hashable, ...]:
-    """Sort labels in their own order when they can be compared, otherwise by their text.
+    """Sort different labels: text with its numbers as numbers, others in their own order.
+
+    Labels of types that cannot be compared are sorted by their text.
+
+    Raises
+    ------
+    DataError
+        If two labels differ in their type only, as 1 and "1" do: all that is written would mix them up.
 
     Examples
     --------
-    >>> sort_labels([10, 9]), sort_labels(["b", 10, "a"])
-    ((9, 10), (10, 'a', 'b'))
+    >>> sort_labels([10, 9]), sort_labels(["L10", "L9"]), sort_labels(["b", 10, "a"])
+    ((9, 10), ('L9', 'L10'), (10, 'a', 'b'))
     """
     unsorted: list[Any] = list(labels)
-    try:
-        return tuple(sorted(unsorted))
-    except TypeError:
-        return tuple(sorted(unsorted, key=lambda label: (str(label), type(label).__name__)))
+    _refuse_alike(unsorted)
+    if not any(isinstance(label, str) for label in unsorted):
+        try:
+            return tuple(sorted(unsorted))
+        except TypeError:
+            pass
+    return tuple(sorted(unsorted, key=_natural))
+
+
+def _natural(label: Hashable) -> tuple[list[Any], str]:
+    """Sorting key of the text: runs of digits by their value, whatever the locale; ties by the text."""
+    text = str(label)
+    parts: list[Any] = re.split("([0-9]+)", text)
+    # The longer of two numbers without leading zeros is the larger one.
+    parts[1::2] = [(len(digits), digits) for digits in (run.lstrip("0") for run in parts[1::2])]
+    return parts, text
+
+
+def _refuse_alike(labels: Sequence[Hashable]) -> None:
+    """Refuse different labels of the same text."""
+    by_text: dict[str, list[Hashable]] = {}
+    for label in labels:
+        by_text.setdefault(str(label), []).append(label)
+    alike = [same for same in by_text.values() if len(same) > 1]
+    if alike:
+        told = [" and ".join(f"{label!r} ({type(label).__name__})" for label in same) for same in alike]
+        raise DataError(
+            f"group labels that differ in their type only: {enumerate_briefly(told, limit=4)}",
+            allowed="labels of one type, all text or all numbers",
+            todo="give them one type before anything else, in pandas: data[group] = data[group].astype(str)",
+        )
 
 
 def code_labels(column: nw.Series[Any]) -> tuple[tuple[Hashable, ...], NDArray[np.int64]]:

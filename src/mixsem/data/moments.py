@@ -14,10 +14,11 @@ from ..errors import DataError, Notice, OptionError, did_you_mean, enumerate_bri
 from .account import rows_notices, singular_notices
 from .archive import FORMAT, VERSION, moments_fields, notice_to_json, read_json, write_json
 from .columns import FrameLike, check_items
-from .covariances import Labelled, MatrixLike, VectorLike, read_covariances
+from .covariances import Labelled, MatrixLike, VectorLike, correlation_notices, read_covariances
 from .grouped import GroupedData, read_grouped
 from .labels import label_to_json, positions, sort_labels
-from .pooling import centred_moments, pooled_moments
+from .pooling import centred_moments, check_alike, pooled_moments
+from .variation import constant_items, constant_notices
 
 __all__ = ["SampleMoments"]
 
@@ -45,7 +46,8 @@ class SampleMoments:
     group
         Name of the grouping column; None if there is none.
     notices
-        What was dropped, and which groups are small or have a singular covariance matrix.
+        What was dropped, and which groups are small, have items without variation or a singular covariance
+        matrix.
     has_means
         False if the means are not known.
     """
@@ -93,6 +95,9 @@ class SampleMoments:
     ) -> SampleMoments:
         """Compute the moments of a table; parameters and errors are those of `GroupedData.from_frame`.
 
+        The table may be a part of the data, to be merged with others: an item that does not vary within a
+        group is told in the notices, and refused only when a model is fitted.
+
         Examples
         --------
         >>> data = {"x": [1, 2, 3, 4], "y": [1.0, 0.5, 2.5, 2.0]}
@@ -109,7 +114,7 @@ class SampleMoments:
     def from_grouped(cls, grouped: GroupedData) -> SampleMoments:
         """Compute the moments of rows already read, without a warning (the notices are kept)."""
         means, covariances = centred_moments(grouped.values, grouped.n)
-        return cls(
+        moments = cls(
             items=grouped.items,
             groups=grouped.groups,
             n=grouped.n,
@@ -117,8 +122,8 @@ class SampleMoments:
             covariances=covariances,
             n_dropped=grouped.n_dropped,
             group=grouped.group,
-            notices=grouped.notices + singular_notices(grouped.groups, grouped.n, covariances),
         )
+        return replace(moments, notices=grouped.notices + moments._matrix_notices())
 
     @classmethod
     def from_covariances(
@@ -149,12 +154,14 @@ class SampleMoments:
         Returns
         -------
         SampleMoments
-            With the covariance matrices turned to divisor n.
+            With the covariance matrices turned to divisor n. Correlation matrices are told in the notices,
+            which a fit issues.
 
         Raises
         ------
         DataError
-            If a matrix is not finite, symmetric and positive definite, or groups or items do not match.
+            If a matrix is not finite, symmetric and positive definite, groups or items do not match, or
+            labels differ in their type only.
         OptionError
             If the items have no names, or the divisor is not known.
 
@@ -177,7 +184,7 @@ class SampleMoments:
             n_dropped=np.zeros_like(given.n),
             has_means=means is not None,
         )
-        return replace(moments, notices=moments._current_notices())
+        return replace(moments, notices=correlation_notices(given.covariances) + moments._current_notices())
 
     def select(self, items: Sequence[str]) -> SampleMoments:
         """Keep these items, in this order; rows once dropped for another item stay dropped."""
@@ -217,10 +224,10 @@ class SampleMoments:
         Raises
         ------
         DataError
-            If the parts do not have the same items or grouping column, or a group is in several parts
-            but its means are not known.
+            If the parts do not have the same items or grouping column, a group is in several parts but its
+            means are not known, or labels differ in their type only.
         """
-        _check_alike(self, others)
+        check_alike((self, *others))
         parts = (self, *(other.select(self.items) for other in others))
         pooled = replace(
             self,
@@ -278,8 +285,12 @@ class SampleMoments:
 
     def _current_notices(self) -> tuple[Notice, ...]:
         """Return the notices that follow from the moments as they are."""
-        return rows_notices(self.groups, self.n, self.n_dropped, len(self.items)) + singular_notices(
-            self.groups, self.n, self.covariances
+        return rows_notices(self.groups, self.n, self.n_dropped, len(self.items)) + self._matrix_notices()
+
+    def _matrix_notices(self) -> tuple[Notice, ...]:
+        constant = constant_items(self.means, self.covariances)
+        return constant_notices(self.groups, self.n, self.items, constant) + singular_notices(
+            self.groups, self.n, self.covariances, constant
         )
 
     def _history(self) -> tuple[Notice, ...]:
@@ -301,18 +312,3 @@ class SampleMoments:
         """Change fields and bring the notices up to date."""
         changed = replace(self, **changes)
         return replace(changed, notices=self._history() + changed._current_notices())
-
-
-def _check_alike(one: SampleMoments, others: Sequence[SampleMoments]) -> None:
-    odd = next((other.items for other in others if set(other.items) != set(one.items)), None)
-    if odd is not None:
-        raise DataError(
-            f"moments of {enumerate_briefly(odd)} cannot be merged with those of " + enumerate_briefly(one.items),
-            allowed="the same items in all parts",
-            todo="select the items they have in common: moments.select([...])",
-        )
-    names = sorted({part.group for part in (one, *others) if part.group is not None})
-    if len(names) > 1:
-        raise DataError(
-            f"moments grouped by {enumerate_briefly(names)} cannot be merged", allowed="one grouping column"
-        )

@@ -15,7 +15,7 @@ from .labels import positions, sort_labels
 if TYPE_CHECKING:
     from .moments import SampleMoments
 
-__all__ = ["PooledMoments", "centred_moments", "pooled_moments"]
+__all__ = ["PooledMoments", "centred_moments", "check_alike", "pooled_moments"]
 
 
 def centred_moments(
@@ -37,7 +37,8 @@ def centred_moments(
     Returns
     -------
     means, covariances
-        (G, p) and (G, p, p), divisor n.
+        (G, p) and (G, p, p), divisor n. An item that is constant within a group has that value as its mean
+        there and zeros, not roundings, as its variance and covariances.
 
     Examples
     --------
@@ -51,7 +52,10 @@ def centred_moments(
     centred = values - np.repeat(means, n, axis=0)
     left = np.add.reduceat(centred, starts, axis=0) / sizes
     products = np.stack([centred[a:b].T @ centred[a:b] for a, b in pairwise((0, *ends.tolist()))])
-    return means + left, products / sizes[:, :, None] - left[:, :, None] * left[:, None, :]
+    covariances = products / sizes[:, :, None] - left[:, :, None] * left[:, None, :]
+    least, largest = (extreme.reduceat(values, starts, axis=0) for extreme in (np.minimum, np.maximum))
+    varies = least < largest
+    return np.where(varies, means + left, least), covariances * varies[:, :, None] * varies[:, None, :]
 
 
 class PooledMoments(NamedTuple):
@@ -64,13 +68,30 @@ class PooledMoments(NamedTuple):
     n_dropped: NDArray[np.int64]
 
 
+def check_alike(parts: Sequence[SampleMoments]) -> None:
+    """Raise `DataError` if parts differ in their items or grouping columns."""
+    one, *others = parts
+    odd = next((other.items for other in others if set(other.items) != set(one.items)), None)
+    if odd is not None:
+        raise DataError(
+            f"moments of {enumerate_briefly(odd)} cannot be merged with those of " + enumerate_briefly(one.items),
+            allowed="the same items in all parts",
+            todo="select the items they have in common: moments.select([...])",
+        )
+    names = sorted({part.group for part in parts if part.group is not None})
+    if len(names) > 1:
+        raise DataError(
+            f"moments grouped by {enumerate_briefly(names)} cannot be merged", allowed="one grouping column"
+        )
+
+
 def pooled_moments(parts: Sequence[SampleMoments]) -> PooledMoments:
     """Pool moments of the same items: squares within the parts plus those between them (Chan et al.).
 
     Raises
     ------
     DataError
-        If a group is in several parts and its means are not known.
+        If a group is in several parts and its means are not known, or labels differ in their type only.
     """
     groups = sort_labels({label for part in parts for label in part.groups})
     at = [positions(part.groups, groups) for part in parts]
@@ -79,9 +100,13 @@ def pooled_moments(parts: Sequence[SampleMoments]) -> PooledMoments:
     for part, g in zip(parts, at, strict=True):
         n[g] += part.n
         n_dropped[g] += part.n_dropped
-    means = np.zeros((len(groups), len(parts[0].items)))
+    # Weighted around the mean of one part, so that the mean of an item that is constant in all stays that constant.
+    around = np.zeros((len(groups), len(parts[0].items)))
     for part, g in zip(parts, at, strict=True):
-        means[g] += (part.n / n[g])[:, None] * part.means
+        around[g] = part.means
+    means = around.copy()
+    for part, g in zip(parts, at, strict=True):
+        means[g] += (part.n / n[g])[:, None] * (part.means - around[g])
     covariances = np.zeros((*means.shape, means.shape[1]))
     for part, g in zip(parts, at, strict=True):
         away = part.means - means[g]
@@ -98,5 +123,5 @@ def _check_means(parts: Sequence[SampleMoments], at: Sequence[NDArray[np.int64]]
             labels = list(compress(part.groups, shared[g]))
             raise DataError(
                 f"parts of {enumerate_briefly(labels)} cannot be pooled: their means are not known",
-                todo="give the means, or leave these groups out: moments.subset([...])",
+                todo="give the means, or leave these groups out (in Python: moments.subset([...]))",
             )

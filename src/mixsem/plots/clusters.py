@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..report.mixture_tables import regression_name
 from ..report.values import plural
 from ..structural.fit import MixtureFit
+from .inputs import require_fit
 from .style import INK, MUTED, cluster_color, cluster_marker, dress, new_figure, wrap
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ __all__ = ["clusters", "clusters_data"]
 Array = NDArray[np.float64]
 
 GAP = 0.7  # between two regressions, in rows
+#: An estimate this many times as far from its cluster as four fifths of the groups are is wild.
+FENCE = 3.5
+#: Share of the axis that may be added at each end to take in wild estimates.
+ROOM = 0.5
 
 
 @overload
@@ -46,6 +51,11 @@ def clusters(fit: MixtureFit, *, ax: Axes | None = None) -> Figure | Axes:
     -------
     matplotlib Figure or Axes
         The axes that were given, else the new figure.
+
+    Raises
+    ------
+    OptionError
+        If `fit` is not one mixture.
     """
     data = clusters_data(fit)
     rows = fit.path.slot.size * (fit.k + GAP)
@@ -77,6 +87,7 @@ def clusters_data(fit: MixtureFit) -> pd.DataFrame:
     """
     import pandas as pd
 
+    require_fit(fit, "clusters")
     members, n, sure = fit.clusters, fit.moments.n, fit.posterior.max(axis=1)
     rows: list[tuple[object, ...]] = []
     for r, (j, i) in enumerate(zip(fit.path.outcome, fit.path.predictor, strict=True)):
@@ -94,16 +105,50 @@ def clusters_data(fit: MixtureFit) -> pd.DataFrame:
 
 
 def _limits(data: pd.DataFrame) -> tuple[float, float]:
-    """Edges that hold zero, all clusters and nearly all groups: one wild group must not flatten the rest."""
-    own = data.loc[data["level"] == "group", "estimate"].to_numpy(dtype=float)
+    """Edges that hold zero, all clusters and nearly all groups: one wild group must not flatten the rest.
+
+    A group is wild by its distance from its cluster in that very regression: small and large paths share the axis.
+    A little room beyond all ordinary estimates takes in what would cost the others little.
+    """
     shared = data.loc[data["level"] == "cluster", "estimate"].to_numpy(dtype=float)
-    first, last = np.nanquantile(own, [0.25, 0.75])
-    fence = 3 * (last - first)
-    typical = own[(own >= first - fence) & (own <= last + fence)]
-    inside = np.concatenate([[0.0], shared, typical])
-    low, high = float(inside.min()), float(inside.max())
-    room = 0.04 * (high - low) or 0.1
-    return low - room, high + room
+    groups = data.loc[data["level"] == "group"]
+    groups = groups[np.isfinite(groups["estimate"].to_numpy(dtype=float))]
+    own = groups["estimate"].to_numpy(dtype=float)
+    ordinary = own[_ordinary(groups, data[data["level"] == "cluster"])]
+    low, high = _extent(ordinary, shared)
+    room = ROOM * (high - low)
+    low, high = _extent(own[(own >= low - room) & (own <= high + room)], shared)
+    margin = 0.04 * (high - low) or 0.1
+    return low - margin, high + margin
+
+
+def _extent(own: Array, shared: Array) -> tuple[float, float]:
+    values = np.concatenate([[0.0], shared, own])
+    return float(values.min()), float(values.max())
+
+
+def _ordinary(groups: pd.DataFrame, shared: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which estimates of groups are not far from their cluster, compared with the others of the regression.
+
+    The yardstick is the distance that four fifths of the groups keep, in the regression or, where it is longer, in
+    the cluster; in a cluster of fewer than four groups one wild group would set its own.
+    """
+    key = ["regression", "cluster"]
+    centre = groups[key].merge(shared[[*key, "estimate"]], on=key, how="left")["estimate"].to_numpy(dtype=float)
+    distance = np.abs(groups["estimate"].to_numpy(dtype=float) - centre)
+    regression, cluster = groups["regression"].to_numpy(), groups["cluster"].to_numpy()
+    fence = np.zeros(distance.size)
+    for name in dict.fromkeys(regression):
+        same = regression == name
+        usual = _usual(distance[same])
+        for c in np.unique(cluster[same]):
+            here = same & (cluster == c)
+            fence[here] = FENCE * max(usual, _usual(distance[here]) if here.sum() >= 4 else 0.0)
+    return distance <= fence
+
+
+def _usual(distance: Array) -> float:
+    return float(np.quantile(distance, 0.8, method="lower"))
 
 
 def _draw_cluster(ax: Axes, data: pd.DataFrame, row: pd.Series, cluster: int, limits: tuple[float, float]) -> int:

@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 
 from ..report.mixture_tables import CRITERIA
 from ..structural.select import MixtureSelection
+from .inputs import require_selection
 from .selection import Loglik, selection_data
 from .style import ACCENT, INK, dress, new_figure, readable_on, tint
 
@@ -42,6 +43,11 @@ def criteria(fits: MixtureSelection, *, loglik: Loglik = "factors", ax: Axes | N
     -------
     matplotlib Figure or Axes
         The axes that were given, else the new figure.
+
+    Raises
+    ------
+    OptionError
+        If `fits` is not a selection, or `loglik` is anything else.
     """
     data = criteria_data(fits, loglik=loglik)
     ks = list(fits)
@@ -81,6 +87,7 @@ def criteria_data(fits: MixtureSelection, *, loglik: Loglik = "factors") -> pd.D
     """
     import pandas as pd
 
+    require_selection(fits, "criteria")
     selection_data(fits, loglik=loglik)  # refuses an unknown loglik
     suffix = "_observed" if loglik == "observed" else ""
     choices, records = fits.choices, fits.rows()

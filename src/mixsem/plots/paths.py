@@ -16,8 +16,9 @@ from ..errors import OptionError
 from ..report.frames import tidy
 from ..report.values import display_width, plural
 from ..structural.fit import MixtureFit
+from .inputs import require_fit
 from .layered import layered_layout
-from .style import INK, NEGATIVE, POSITIVE, cluster_color, cluster_marker, new_figure, tint, wrap
+from .style import INK, NEGATIVE, POSITIVE, cluster_color, cluster_marker, new_figure, text_width, tint, wrap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,8 @@ __all__ = ["paths", "paths_data"]
 Array = NDArray[np.float64]
 
 WIDEST = 12.6  # inches, as all lengths here
-TITLE = 0.3  # height of a heading
+TITLE, TITLE_AT, TITLE_SIZE = 0.3, 0.24, 9  # height of a heading, its begin, and its size in points
+MARGIN = 0.12
 LABEL = np.array([0.2, 0.09])  # half width and height of a coefficient
 
 
@@ -62,12 +64,14 @@ def paths(
     Raises
     ------
     OptionError
-        If there is no such cluster.
+        If `fit` is not one mixture, or there is no such cluster.
     """
+    require_fit(fit, "paths")
     chosen = _chosen(fit, clusters)
     data = paths_data(fit)
     names = [wrap(factor, 13) for factor in fit.path.factors]
-    geometry = _Geometry(names, _edges(fit))
+    titles = [_title(fit, cluster) for cluster in chosen]
+    geometry = _Geometry(names, _edges(fit), max(TITLE_AT + text_width(title, TITLE_SIZE) for title in titles))
     columns = min(len(chosen), max(1, int(WIDEST // geometry.size[0])))
     rows = -(-len(chosen) // columns)
     if figure is None:
@@ -78,7 +82,7 @@ def paths(
         row, column = divmod(position, columns)
         # Places are in inches, so the axes fill their part of the figure exactly.
         ax = figure.add_axes((column / columns, 1 - (row + 1) / rows, 1 / columns, 1 / rows))
-        _frame(ax, geometry, fit, cluster)
+        _frame(ax, geometry, cluster, titles[position])
         _draw(ax, geometry, names, data[data["cluster"] == cluster], scale, several=fit.k > 1)
     return figure
 
@@ -91,6 +95,7 @@ def paths_data(fit: MixtureFit) -> pd.DataFrame:
     pandas.DataFrame
         One row per arrow: ``cluster``, ``outcome``, ``predictor``, ``estimate``, ``equal``, ``fixed``.
     """
+    require_fit(fit, "paths")
     return tidy(fit)
 
 
@@ -111,21 +116,23 @@ def _edges(fit: MixtureFit) -> list[tuple[int, int]]:
 class _Geometry:
     """Places in inches: ellipses that hold the longest name, the lines between them, and where numbers stand."""
 
-    def __init__(self, names: Sequence[str], edges: Sequence[tuple[int, int]]) -> None:
+    def __init__(self, names: Sequence[str], edges: Sequence[tuple[int, int]], heading: float) -> None:
         layout = layered_layout(len(names), edges)
         lines = [name.split("\n") for name in names]
         longest = max(display_width(line) for name in lines for line in name)
         self.radius = np.array([max(0.034 * longest + 0.07, 0.3), 0.085 * max(map(len, lines)) + 0.1])
         places, bends = np.array(layout.nodes), [np.array(bend).reshape(-1, 2) for bend in layout.bends]
         n_layers = int(places[:, 0].max()) + 1
-        gap = {1: 0.85, 2: 0.85, 3: 0.75}.get(n_layers, 0.5)
+        # An arrow between neighbours must be seen at both sides of its coefficient.
+        gap = 0.75 if n_layers == 3 else 0.85
         step = np.array([2 * self.radius[0] + gap, -max(2 * self.radius[1] + 0.2, 0.6)])
         self.centres = places * step
         self.curves = [self._curve(a, bend * step, b) for (a, b), bend in zip(edges, bends, strict=True)]
         self.places = label_places(self.curves, self.centres, self.radius)
         points = np.vstack([self.centres - self.radius, self.centres + self.radius, *self.curves])
-        self.low = points.min(axis=0) - 0.12
-        self.high = points.max(axis=0) + np.array([0.12, 0.12 + TITLE])
+        self.low = points.min(axis=0) - MARGIN
+        self.high = points.max(axis=0) + np.array([MARGIN, MARGIN + TITLE])
+        self.high[0] = max(self.high[0], self.low[0] + heading + 2 * MARGIN)
 
     @property
     def size(self) -> Array:
@@ -216,16 +223,22 @@ def _arrow(ax: Axes, curve: Array, share: float, color: tuple[float, float, floa
     ax.add_patch(Polygon([tip, base + across, base - across], closed=True, color=color, linewidth=0, zorder=2))
 
 
-def _frame(ax: Axes, geometry: _Geometry, fit: MixtureFit, cluster: int) -> None:
+def _title(fit: MixtureFit, cluster: int) -> str:
+    """Heading of one diagram; a single one needs none."""
+    if fit.k == 1:
+        return ""
+    groups = plural(int((fit.clusters == cluster).sum()), "group")
+    return f"Cluster {cluster}: {groups}, proportion {fit.proportions[cluster - 1]:.2f}"
+
+
+def _frame(ax: Axes, geometry: _Geometry, cluster: int, title: str) -> None:
     """Extent and heading of one diagram."""
     (left, bottom), (right, top) = geometry.low, geometry.high
     ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     ax.set_axis_off()
-    if fit.k > 1:
-        groups = plural(int((fit.clusters == cluster).sum()), "group")
+    if title:
         ax.plot(
             [left + 0.12], [top - 0.14], linestyle="none", markersize=7, color=cluster_color(cluster),
             marker=cluster_marker(cluster), markeredgecolor=INK, markeredgewidth=0.8,
         )  # fmt: skip
-        title = f"Cluster {cluster}: {groups}, proportion {fit.proportions[cluster - 1]:.2f}"
-        ax.text(left + 0.24, top - 0.14, title, va="center", fontsize=9, color=INK)
+        ax.text(left + TITLE_AT, top - 0.14, title, va="center", fontsize=TITLE_SIZE, color=INK)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..report.frames import clusters as clusters_frame
 from ..report.values import one_line, plural
 from ..structural.fit import MixtureFit
+from .inputs import require_fit
 from .style import INK, MUTED, cluster_color, dress, new_figure, plain, readable_on, text_width, tint
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ def posterior(fit: MixtureFit, *, figure: Figure | SubFigure | None = None) -> F
     -------
     matplotlib Figure or SubFigure
         The figure that was given, else the new one.
+
+    Raises
+    ------
+    OptionError
+        If `fit` is not one mixture.
     """
     data = posterior_data(fit)
     probability = data[[f"p{c}" for c in range(1, fit.k + 1)]].to_numpy()
@@ -84,6 +90,7 @@ def posterior_data(fit: MixtureFit) -> pd.DataFrame:
         One row per group in the order drawn: ``group``, ``n``, ``cluster``, ``probability``, ``p1`` to ``pK``.
         Groups whose probabilities print alike keep the order of the fit.
     """
+    require_fit(fit, "posterior")
     frame = clusters_frame(fit)
     order = np.lexsort((-frame["probability"].round(2).to_numpy(), frame["cluster"].to_numpy()))
     return frame.iloc[order].reset_index(drop=True)

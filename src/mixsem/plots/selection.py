@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from ..errors import OptionError
 from ..report.mixture_tables import indicator_word
 from ..structural.select import MixtureSelection
+from .inputs import require_selection
 from .style import ACCENT, INK, MUTED, dress, new_figure
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def selection(fits: MixtureSelection, *, loglik: Loglik = "factors", ax: Axes | 
     Raises
     ------
     OptionError
-        If `loglik` is anything else.
+        If `fits` is not a selection, or `loglik` is anything else.
 
     References
     ----------
@@ -74,6 +75,7 @@ def selection_data(fits: MixtureSelection, *, loglik: Loglik = "factors") -> pd.
     """
     import pandas as pd
 
+    require_selection(fits, "selection")
     if loglik not in ("factors", "observed"):
         raise OptionError(f"loglik={loglik!r}", allowed="'factors' or 'observed'")
     observed = loglik == "observed"

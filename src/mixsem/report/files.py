@@ -31,6 +31,7 @@ def save_results(
     measurement: MeasurementFit | None = None,
     choose: int | None = None,
     seed: int | None = None,
+    min_size: int | None = None,
     title: str = "",
     source: str = "",
     command: str = "",
@@ -38,8 +39,8 @@ def save_results(
     """Write the result files of a fit to a folder: all of them or none.
 
     ``report.html`` (self-contained), ``clusters.csv`` (group, cluster, probability), ``coefficients.csv``
-    (cluster, outcome, predictor, estimate), ``selection.csv``, ``fit.json`` and, if the measurement model is
-    given, ``moments.json``. Files of these names are replaced, others are left alone. Numbers are unrounded.
+    (cluster, outcome, predictor, estimate), ``selection.csv``, ``fit.json`` and, if there was a measurement
+    model, ``moments.json``. Files of these names are replaced, others are left alone. Numbers are unrounded.
 
     Parameters
     ----------
@@ -48,11 +49,14 @@ def save_results(
     folder
         Where to write; made if needed.
     measurement
-        The fitted measurement model (step 1), for the report and the moments.
+        The fitted measurement model (step 1), for the report and the moments; if None, the one that the fit
+        came from (``fit.moments.measurement``).
     choose
         Number of clusters to describe. By default `choose_clusters` decides: CHull, or else BIC_G.
     seed
         Seed of the random starts, to be written down.
+    min_size
+        Smallest group that was kept when the data were read, to be written down.
     title
         Title of the report.
     source
@@ -88,15 +92,19 @@ def save_results(
     selection = MixtureSelection((fits,)) if isinstance(fits, MixtureFit) else fits
     choice = choose_clusters(selection, choose)
     fit = selection[choice.k]
-    record = fit_record(selection, choice, measurement=measurement, seed=seed, title=title)
+    measurement = fit.moments.measurement if measurement is None else measurement
+    settings = settings_in_words(
+        selection, choice, measurement=measurement, seed=seed, min_size=min_size, source=source
+    )
+    record = fit_record(selection, choice, measurement=measurement, seed=seed, min_size=min_size, title=title)
     texts = {
         "report.html": html_report(
             selection,
             title=title,
-            settings=settings_in_words(selection, choice, measurement=measurement, seed=seed, source=source),
-            k=choice.k,
+            settings=settings,
+            k=choose,
             measurement=measurement,
-            code=python_code(selection, measurement=measurement, seed=seed),
+            code=python_code(selection, measurement=measurement, seed=seed, min_size=min_size),
             command=command,
         ),
         "clusters.csv": _csv(clusters(fit)[["group", "cluster", "probability"]]),

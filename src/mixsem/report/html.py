@@ -51,7 +51,7 @@ def html_report(
     k
         Which solution of a selection to show; if None, the one that `choose_clusters` takes.
     measurement
-        The measurement model, for its text, fit and loadings.
+        The measurement model, for its text, fit and loadings; if None, the one that the fit came from.
     code, command
         Python code and command line that repeat the analysis.
 
@@ -77,6 +77,7 @@ def html_report(
     (True, True)
     """
     fit, choice = _shown(result, k)
+    measurement = fit.moments.measurement if measurement is None else measurement
     several = isinstance(result, MixtureSelection) and len(result) > 1
     sections: list[Section | None] = [
         fitted_section(fit, settings or {}, measurement),

@@ -28,7 +28,8 @@ def measurement_facts(fit: MeasurementFit) -> tuple[tuple[str, str], ...]:
     ]
     if n.size > 1:
         facts.append(("Equal over groups", _equality(specification.equal, specification.partial)))
-    facts.append(("Log-likelihood", f"{fit.loglik:,.2f}, {fit.n_params:,} free parameters"))
+    means = ", means of the items included" if n.size > 1 else ""
+    facts.append(("Log-likelihood", f"{fit.loglik:,.2f}, {fit.n_params:,} free parameters{means}"))
     return tuple((name, one_line(text)) for name, text in facts)
 
 

@@ -61,6 +61,8 @@ def starts_text(fit: MixtureFit) -> str:
     record = fit.starts
     if record.n_starts == 1:
         return "1 start"
+    if record.n_best == 0:
+        return f"none of {record.n_starts:,} reached the best solution, which splitting and merging clusters found"
     return f"{record.n_best:,} of {record.n_starts:,} reached the best solution"
 
 
@@ -176,8 +178,9 @@ def selection_table(selection: MixtureSelection) -> Table:
     ]
     chosen = selection.choices if len(fits) > 1 else {}
     rows = [tuple(_chosen_cell(record, column.name, chosen) for column in columns) for record in selection.rows()]
-    notes = ["Emphasised: the number of clusters that a criterion chooses. P: free parameters."] if chosen else []
-    return Table("Number of clusters", tuple(columns), tuple(rows), tuple(notes))
+    note = "Emphasised: the number of clusters that a criterion chooses. " if chosen else ""
+    note += "P: free parameters, means not counted." if measured else "P: free parameters."
+    return Table("Number of clusters", tuple(columns), tuple(rows), (note,))
 
 
 def _criteria_columns(suffix: str, measured: str) -> list[Column]:

@@ -37,7 +37,7 @@ STYLE = """
 :root{color-scheme:light;--ink:#1f2328;--muted:#57606a;--line:#d0d7de;--faint:#f6f8fa;--accent:#0b5394}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
-body{margin:0;background:#fff;color:var(--ink);line-height:1.55;
+body{margin:0;background:#fff;color:var(--ink);line-height:1.55;overflow-wrap:break-word;
  font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,"Noto Sans",sans-serif}
 main,header,footer{max-width:1160px;margin:0 auto;padding:0 24px}
 header{padding-top:36px;border-bottom:1px solid var(--line);padding-bottom:20px}
@@ -76,7 +76,7 @@ figcaption{font-size:.9rem;color:var(--muted);max-width:78ch;margin-top:.5rem}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(420px,100%),1fr));gap:0 2rem;align-items:end}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(320px,100%),1fr));gap:1rem;margin:1rem 0}
 .card{border:1px solid var(--line);border-top:5px solid;border-radius:6px;padding:.6rem .9rem .8rem}
-.card h3{margin:0}.card p{margin:.2rem 0 .4rem}.card p.size{color:var(--muted);font-size:.9rem}
+.card h3{margin:0}.card p{margin:.2rem 0 .4rem;overflow-wrap:anywhere}.card p.size{color:var(--muted);font-size:.9rem}
 .card .unsure{border-bottom:1px dashed}
 details{margin:1rem 0}summary{cursor:pointer;font-weight:600}
 footer{margin-top:3rem;padding-top:1rem;padding-bottom:2.5rem;border-top:1px solid var(--line);color:var(--muted);

@@ -28,6 +28,7 @@ def fit_record(
     *,
     measurement: MeasurementFit | None,
     seed: int | None,
+    min_size: int | None,
     title: str,
 ) -> Record:
     """Everything ``fit.json`` holds; numbers that are not finite become None.
@@ -42,6 +43,8 @@ def fit_record(
         The measurement model, if there was one.
     seed
         Seed of the random starts.
+    min_size
+        Smallest group that was kept when the data were read.
     title
         Title of the report.
     """
@@ -74,7 +77,7 @@ def fit_record(
             "measurement": None if measurement is None else measurement.specification.measurement,
             "structural": fit.specification.structural,
         },
-        "settings": _settings(fits, measurement, seed),
+        "settings": _settings(fits, measurement, seed, min_size),
         "measurement": None if measurement is None else _measurement(measurement),
     }
     return {key: plain(value) for key, value in record.items()}
@@ -87,7 +90,9 @@ def _clusters(fit: MixtureFit) -> list[Record]:
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
-def _settings(fits: MixtureSelection, measurement: MeasurementFit | None, seed: int | None) -> Record:
+def _settings(
+    fits: MixtureSelection, measurement: MeasurementFit | None, seed: int | None, min_size: int | None
+) -> Record:
     mixture = fits.fits[0].specification
     settings: Record = {
         "k": list(fits),
@@ -99,6 +104,7 @@ def _settings(fits: MixtureSelection, measurement: MeasurementFit | None, seed: 
         "max_iterations": mixture.max_iterations,
         "residual_floor": mixture.residual_floor,
         "seed": seed,
+        "min_size": min_size,
     }
     if measurement is not None:
         model = measurement.specification

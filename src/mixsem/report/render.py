@@ -21,8 +21,8 @@ __all__ = [
 ]
 
 GAP = "  "
-#: Characters that fit beside one another on a page.
-WIDEST = 125
+#: Characters that fit beside one another on a page, about 1,050 pixels in the widest of the usual fonts.
+WIDEST = 105
 
 NOTEBOOK_STYLE = """<style>
 .mixsem{font-variant-numeric:tabular-nums;line-height:1.4}

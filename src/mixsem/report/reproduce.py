@@ -12,9 +12,18 @@ from ..structural.select import MixtureSelection
 
 __all__ = ["python_code", "settings_in_words"]
 
+#: Names of items on a line of code.
+PER_LINE = 6
+
 
 def settings_in_words(
-    fits: MixtureSelection, choice: Choice, *, measurement: MeasurementFit | None, seed: int | None, source: str
+    fits: MixtureSelection,
+    choice: Choice,
+    *,
+    measurement: MeasurementFit | None,
+    seed: int | None,
+    min_size: int | None,
+    source: str,
 ) -> dict[str, str]:
     """What the report lists under "What was fitted"; what was left at its default for want of interest is not there.
 
@@ -26,14 +35,19 @@ def settings_in_words(
         The measurement model, if there was one.
     seed
         Seed of the random starts.
+    min_size
+        Smallest group that was kept when the data were read.
     source
         Where the data came from.
     """
     mixture = fits.fits[0].specification
     words = {"Data": source} if source else {}
     if measurement is not None:
-        model = measurement.specification
         words |= {"Groups are in": measurement.moments.group} if measurement.moments.group else {}
+    if min_size is not None:
+        words["Smallest group"] = f"{min_size:,} complete rows; smaller groups were left out"
+    if measurement is not None:
+        model = measurement.specification
         words["Equal over groups"] = _listed(model.equal) or "nothing"
         words |= {"Except": _listed(model.partial)} if model.partial else {}
         blocks = [block.factors for block in measurement.blocks]
@@ -44,16 +58,28 @@ def settings_in_words(
     }[mixture.residuals]
     words["Clusters tried"] = ", ".join(map(str, fits))
     words["Clusters shown"] = f"{choice.k}: {choice.reason}"
-    words["Random starts"] = f"{mixture.n_starts:,} for each number of clusters"
-    words["Seed"] = "none" if seed is None else str(seed)
+    words["Random starts"] = _starts(fits)
+    words["Seed"] = "none was written down" if seed is None else str(seed)
     return words
+
+
+def _starts(fits: MixtureSelection) -> str:
+    """Where the iterations began, as it was done: one cluster and a given partition leave nothing to chance."""
+    mixture = fits.fits[0].specification
+    if list(fits) == [1]:
+        return "none: one cluster needs none"
+    if not isinstance(mixture.start, str):
+        return "none: a partition was given to start from"
+    return f"{mixture.n_starts:,} for each number of clusters" + (" above 1" if 1 in fits else "")
 
 
 def _listed(names: object) -> str:
     return names if isinstance(names, str) else ", ".join(map(str, names))  # type: ignore[call-overload]
 
 
-def python_code(fits: MixtureSelection, *, measurement: MeasurementFit | None, seed: int | None) -> str:
+def python_code(
+    fits: MixtureSelection, *, measurement: MeasurementFit | None, seed: int | None, min_size: int | None
+) -> str:
     """Write the call of `mmgsem` that gives these fits; nothing if no such call does.
 
     Parameters
@@ -63,10 +89,12 @@ def python_code(fits: MixtureSelection, *, measurement: MeasurementFit | None, s
     measurement
         The measurement model, if there was one.
     seed
-        Seed of the random starts.
+        Seed of the random starts; without it the code says that other starts are drawn.
+    min_size
+        Smallest group that was kept when the data were read.
     """
     mixture = fits.fits[0].specification
-    if measurement is None or seed is None or not isinstance(mixture.start, str):
+    if measurement is None or not isinstance(mixture.start, str):
         return ""
     model = measurement.specification
     first = {name: value for name, value in _changed(model).items() if name != "measurement"}
@@ -75,14 +103,37 @@ def python_code(fits: MixtureSelection, *, measurement: MeasurementFit | None, s
         third["equal_regressions"] = third.pop("equal")
     if not {*first, *third} <= {"equal", "partial", "blocks", "residuals", "equal_regressions", "n_starts", "start"}:
         return ""
-    arguments = {"group": measurement.moments.group, "k": tuple(fits), **first, **third, "seed": seed}
+    sized = min_size is not None and measurement.moments.group is not None
+    group = None if sized else measurement.moments.group
+    arguments = {"group": group, "k": tuple(fits), **first, **third, "seed": seed}
     listed = "".join(f"    {name}={value!r},\n" for name, value in arguments.items() if value is not None)
+    listed += "" if seed is not None else "    # seed=...: none was written down, so other random starts are drawn\n"
     return (
         "import mixsem as mx\n\n"
         f"measurement = {_quoted(model.measurement)}\n"
         f"structural = {_quoted(mixture.structural)}\n"
-        'data = ...  # a data frame with one row per person, or the moments: mx.SampleMoments.load("moments.json")\n'
-        f"fits = mx.mmgsem(\n    measurement,\n    structural,\n    data,\n{listed})\n"
+        f"{_reading(measurement, min_size)}"
+        f"fits = mx.mmgsem(\n    measurement,\n    structural,\n    {'moments' if sized else 'data'},\n{listed})\n"
+    )
+
+
+def _reading(measurement: MeasurementFit, min_size: int | None) -> str:
+    """Where the data come from; only moments can leave out small groups."""
+    group, items = measurement.moments.group, measurement.items
+    if group is None and len(measurement.groups) > 1:
+        return 'data = ...  # the moments: mx.SampleMoments.load("moments.json")\n'
+    if min_size is None or group is None:
+        return (
+            "data = ...  # a data frame with one row per person, or the moments:"
+            ' mx.SampleMoments.load("moments.json")\n'
+        )
+    rows = (items[i : i + PER_LINE] for i in range(0, len(items), PER_LINE))
+    listed = "".join(f"    {', '.join(map(repr, row))},\n" for row in rows)
+    return (
+        f"items = [\n{listed}]\n"
+        "data = ...  # a data frame with one row per person\n"
+        f"moments = mx.SampleMoments.from_frame(data, items, {group!r}, min_size={min_size})\n"
+        '# or the moments that were fitted: moments = mx.SampleMoments.load("moments.json")\n'
     )
 
 

@@ -21,12 +21,11 @@ from .mixture_tables import (
     method_name,
     regression_name,
     selection_table,
-    starts_text,
 )
 from .page import Section, block, definitions, figure_html, paragraph, table_box
 from .svg import inline_svg
 from .values import escape_html, group_sizes, one_line, plural
-from .words import ADVICE, choice_lines, choice_remarks, join
+from .words import ADVICE, choice_lines, choice_remarks, difference_words, join, single_remarks
 
 __all__ = [
     "classification_section",
@@ -149,7 +148,8 @@ def regression_section(fit: MixtureFit) -> Section:
         " other predictors of y being equal. Factors have the unit of their marker variable unless their variances"
         " were fixed; within a cluster the regressions are the same for all groups."
     )
-    body += "".join(paragraph(text) for text in _differences(fit)) + table_box(coefficient_table(fit))
+    said = (difference_words(fit), *single_remarks(fit))
+    body += "".join(paragraph(text) for text in said if text) + table_box(coefficient_table(fit))
     caption = (
         "Regressions of the clusters (large markers, numbers at the right) and of each group by itself (points; larger"
         " for more people, paler where the cluster is uncertain)."
@@ -162,27 +162,6 @@ def regression_section(fit: MixtureFit) -> Section:
     svg = inline_svg(paths(fit), name="paths", title="Path diagram of each cluster", description=_told(fit))
     body += figure_html(svg, f"Path diagram of each cluster. {signs}")
     return Section("regressions", "Regressions", body)
-
-
-def _differences(fit: MixtureFit) -> list[str]:
-    """Where clusters differ most and least."""
-    if fit.k == 1 or fit.path.equal.all():
-        return []
-    slots = fit.path.slot
-    free = [r for r in range(slots.size) if slots[r] >= 0 and not fit.path.equal[slots[r]]]
-    names = [regression_name(fit.path.factors[j], fit.path.factors[i]) for j, i in _pairs(fit)]
-    values = fit.coefficients
-    spread = sorted(free, key=lambda r: float(values[:, r].min() - values[:, r].max()))
-    texts = [f"The clusters differ most in {names[spread[0]]}: {_range(values[:, spread[0]])}."]
-    if len(spread) > 1:
-        texts[0] += f" They differ least in {names[spread[-1]]}: {_range(values[:, spread[-1]])}."
-    return texts
-
-
-def _range(values: np.ndarray) -> str:
-    low, high = int(values.argmin()), int(values.argmax())
-    text = f"from {values[low]:z.2f} in cluster {low + 1} to {values[high]:z.2f} in cluster {high + 1}"
-    return text.replace("-", "−")
 
 
 def _told(fit: MixtureFit) -> str:
@@ -207,9 +186,7 @@ def classification_section(fit: MixtureFit) -> Section:
     unsure = uncertain_groups(fit)
     body = paragraph(
         f"Entropy R² is {fit.entropy_r2:.3f} (1: every group is classified with certainty, 0: nothing is known)."
-        f" Of the {plural(fit.starts.n_starts, 'random start')}, {fit.starts.n_best:,} reached this solution."
-        if fit.starts.n_starts > 1
-        else f"Entropy R² is {fit.entropy_r2:.3f}; {starts_text(fit)}."
+        + _starts_said(fit)
     )
     if unsure:
         be = "is" if unsure == 1 else "are"
@@ -228,6 +205,19 @@ def classification_section(fit: MixtureFit) -> Section:
     body += figure_html(svg, caption)
     body += f"<details><summary>All probabilities as a table</summary>{table_box(membership_table(fit))}</details>"
     return Section("groups", "Which groups are in which cluster?", body)
+
+
+def _starts_said(fit: MixtureFit) -> str:
+    """How the solution was found; a given partition is no random start."""
+    record = fit.starts
+    if record.n_starts == 1:
+        return " It was found from one start."
+    if record.n_best == 0:
+        return (
+            " This solution was found by splitting and merging clusters; none of the"
+            f" {record.n_starts:,} random starts reached it."
+        )
+    return f" Of the {record.n_starts:,} random starts, {record.n_best:,} reached this solution."
 
 
 def _card(fit: MixtureFit, cluster: int) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from functools import singledispatch
 
 from ..errors import Notice, OptionError
+from ..factors.moments import FactorMoments
 from ..measurement.fit import MeasurementFit
 from ..structural.fit import MixtureFit
 from ..structural.select import MixtureSelection
 from .document import Listing, Prose, Summary
+from .factor_tables import correlation_table, factor_facts, factor_table
 from .measurement_tables import fit_table, loading_table, measurement_facts
 from .mixture_tables import (
     coefficient_table,
@@ -21,7 +23,7 @@ from .mixture_tables import (
 )
 from .table import Table
 from .values import plural
-from .words import ADVICE, choice_lines, choice_remarks, join
+from .words import ADVICE, choice_lines, choice_remarks, join, single_remarks
 
 __all__ = ["selection_table", "summarize", "summarize_html", "summary", "warning_listing"]
 
@@ -33,7 +35,7 @@ def summary(fit: object) -> Summary:
     Parameters
     ----------
     fit
-        A `MeasurementFit`, `MixtureFit` or `MixtureSelection`.
+        A `MeasurementFit`, `FactorMoments`, `MixtureFit` or `MixtureSelection`.
 
     Returns
     -------
@@ -65,8 +67,8 @@ def summary(fit: object) -> Summary:
     """
     raise OptionError(
         f"summary() got {type(fit).__name__}",
-        allowed="a MeasurementFit, MixtureFit or MixtureSelection",
-        todo="give what .fit() returned",
+        allowed="a MeasurementFit, FactorMoments, MixtureFit or MixtureSelection",
+        todo="give what .fit() or factor_moments() returned",
     )
 
 
@@ -90,12 +92,14 @@ def warning_listing(notices: Sequence[Notice]) -> tuple[Listing, ...]:
 @summary.register(MixtureFit)
 def _summary_mixture(fit: MixtureFit) -> Summary:
     title = f"{method_name(fit)}: {plural(fit.k, 'cluster')} of {_size(fit)}"
+    remarks = single_remarks(fit)
     return Summary(
         title,
         (
             Listing("", _solution_facts(fit)),
             coefficient_table(fit),
             *((member_listing(fit),) if fit.k > 1 else ()),
+            *((Prose("", remarks, bullets=len(remarks) > 1),) if remarks else ()),
             *warning_listing(fit.notices),
         ),
     )
@@ -132,6 +136,14 @@ def _summary_measurement(fit: MeasurementFit) -> Summary:
     )
 
 
+@summary.register(FactorMoments)
+def _summary_factors(moments: FactorMoments) -> Summary:
+    title = f"Factor covariances: {plural(len(moments.factors), 'factor')} in {plural(moments.n_groups, 'group')}"
+    tables = [factor_table(moments)]
+    tables += [correlation_table(moments)] if len(moments.factors) > 1 else []
+    return Summary(title, (Listing("", factor_facts(moments)), *tables, *warning_listing(moments.notices)))
+
+
 def _size(fit: MixtureFit) -> str:
     return f"{plural(len(fit.groups), 'group')}, N = {fit.nobs:,}"
 
@@ -147,7 +159,9 @@ def _solution_facts(fit: MixtureFit) -> tuple[tuple[str, str], ...]:
     facts = [("Log-likelihood, factors", f"{fit.loglik:,.2f} ({fit.n_params_factors:,} free parameters)")]
     if fit.moments.n_measurement:
         word = indicator_word(fit)
-        facts.append((f"Log-likelihood, {word}", f"{fit.loglik_observed:,.2f} ({fit.n_params:,} free parameters)"))
+        facts.append(
+            (f"Log-likelihood, {word}", f"{fit.loglik_observed:,.2f} ({fit.n_params:,} free parameters without means)")
+        )
     if fit.k > 1:
         facts.append(("Entropy R²", f"{fit.entropy_r2:.3f}"))
         facts.append(("Random starts", starts_text(fit)))

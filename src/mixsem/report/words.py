@@ -1,16 +1,20 @@
-"""Plain words on how many clusters there are."""
+"""Plain words on how many clusters there are, and on how they differ."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
 
-from ..inference.criteria import HullChoice
-from ..structural.select import MixtureSelection
-from .mixture_tables import CRITERIA, indicator_word
-from .values import plural
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["ADVICE", "choice_lines", "choice_remarks", "join"]
+from ..inference.criteria import HullChoice
+from ..structural.fit import MixtureFit
+from ..structural.select import MixtureSelection
+from .mixture_tables import CRITERIA, indicator_word, regression_name
+from .values import one_line, plural
+
+__all__ = ["ADVICE", "choice_lines", "choice_remarks", "difference_words", "join", "single_remarks"]
 
 #: What the simulation studies of these methods found.
 ADVICE = (
@@ -120,3 +124,64 @@ def _falling(selection: MixtureSelection, measured: bool) -> list[str]:
 def _label(name: str) -> str:
     label, subscript = CRITERIA[name]
     return f"{label}_{subscript}" if subscript else label
+
+
+def difference_words(fit: MixtureFit) -> str:
+    """Where clusters differ most and least, to the two decimals that are read; nothing if they cannot differ.
+
+    Parameters
+    ----------
+    fit
+        A mixture.
+    """
+    path, values = fit.path, fit.coefficients
+    free = [r for r, slot in enumerate(path.slot) if slot >= 0 and not path.equal[slot]]
+    if fit.k == 1 or not free:
+        return ""
+    free.sort(key=lambda r: float(values[:, r].min() - values[:, r].max()))
+    most, least = free[0], free[-1]
+    if _alike(values[:, most]):
+        return "The clusters hardly differ in any regression."
+    if len(free) == 1:
+        return f"The clusters differ in {_named(fit, most)}: {_range(values[:, most])}."
+    text = f"The clusters differ most in {_named(fit, most)}: {_range(values[:, most])}."
+    if _alike(values[:, least]):
+        return f"{text} They hardly differ in {_named(fit, least)}: {_decimals(values[0, least])} in all of them."
+    return f"{text} They differ least in {_named(fit, least)}: {_range(values[:, least])}."
+
+
+def single_remarks(fit: MixtureFit) -> tuple[str, ...]:
+    """One remark per cluster of a single group, which shares its regressions with nobody.
+
+    Parameters
+    ----------
+    fit
+        A mixture.
+    """
+    if fit.k == 1:
+        return ()
+    members = [np.flatnonzero(fit.clusters == c + 1) for c in range(fit.k)]
+    but = " but for those that are the same in all clusters" if fit.path.equal.any() else ""
+    return tuple(
+        f"Cluster {c} holds one group, {one_line(fit.groups[groups[0]])}: its regressions are that group's own{but}."
+        for c, groups in enumerate(members, start=1)
+        if groups.size == 1
+    )
+
+
+def _named(fit: MixtureFit, r: int) -> str:
+    path = fit.path
+    return regression_name(path.factors[path.outcome[r]], path.factors[path.predictor[r]])
+
+
+def _alike(values: NDArray[np.float64]) -> bool:
+    return len({_decimals(value) for value in values}) == 1
+
+
+def _range(values: NDArray[np.float64]) -> str:
+    low, high = int(values.argmin()), int(values.argmax())
+    return f"from {_decimals(values[low])} in cluster {low + 1} to {_decimals(values[high])} in cluster {high + 1}"
+
+
+def _decimals(value: float) -> str:
+    return f"{value:z.2f}".replace("-", "−")

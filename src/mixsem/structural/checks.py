@@ -57,13 +57,9 @@ def _clusters(fit: MixtureFit) -> list[Notice]:
     notices = []
     empty = [c for c in range(1, fit.k + 1) if not (fit.clusters == c).any()]
     if empty:
-        notices.append(
-            Notice(
-                EmptyClusterWarning,
-                f"k = {fit.k}: no group belongs to cluster {enumerate_briefly(empty)} more than to another."
-                " Choose fewer clusters.",
-            )
-        )
+        named = f"cluster{'s' * (len(empty) > 1)} {enumerate_briefly(empty)}"
+        text = f"k = {fit.k}: no group belongs to {named} more than to another. Choose fewer clusters."
+        notices.append(Notice(EmptyClusterWarning, text))
     coefficients = fit.coefficients
     gap = np.abs(coefficients[:, None] - coefficients[None, :]).max(axis=2) + np.eye(fit.k)
     if fit.k > 1 and not fit.path.equal.all() and gap.min() < 1e-3:
