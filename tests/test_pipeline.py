@@ -135,7 +135,7 @@ def test_missing_answers_are_dropped_counted_and_named(survey):
 
 def test_heywood_cases_are_named_by_group():
     """A group in which one item is all but the factor itself."""
-    common = np.array([[1.0, 0.6, 0.6], [0.6, 1.0, 0.36], [0.6, 0.36, 1.0]])
+    common = np.array([[1.0, 0.6, 0.6], [0.6, 1.0, 0.5], [0.6, 0.5, 1.0]])
     heywood = np.array([[1.0, 0.8, 0.5], [0.8, 1.0, 0.7], [0.5, 0.7, 1.0]])  # .8 * .7 / .5 > 1: x2 explains too much
     moments = mx.SampleMoments.from_covariances(
         {"a": 4 * common, "b": 2 * heywood, "c": common}, n=60, items=["x1", "x2", "x3"], divisor="n"

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 
@@ -121,8 +122,9 @@ def _read_text(source: Path, separator: str, group: str | None) -> pd.DataFrame:
     _check_header(source, separator)
 
     compression = "gzip" if _compressed(source) else None
-    read: Callable[..., pd.DataFrame] = partial(
-        pd.read_csv, source, sep=separator, low_memory=False, compression=compression
+    read = cast(
+        "Callable[..., pd.DataFrame]",
+        partial(pd.read_csv, source, sep=separator, low_memory=False, compression=compression),
     )
     table = read(na_values=list(_MISSING))
     numbers = [name for name in table.columns if not _may_hold_words(table[name])]
