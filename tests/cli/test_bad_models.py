@@ -135,7 +135,7 @@ def test_an_empty_text_is_an_empty_model(kind: str, argument: str, refused: Refu
 
 @pytest.mark.parametrize(
     "argument",
-    [HOME + "/no/model.lav", HOME + "nobody-here", "models/old~1.R", "OLDMOD~1.TXT"],
+    [f"{HOME}/no/model.lav", f"{HOME}nobody-here/m", "models/old~1.R", "OLDMOD~1.TXT"],
 )
 def test_a_path_with_a_tilde_is_no_model(argument: str, refused: Refused) -> None:
     refused([f"--measurement: {argument!r} is no file"], measurement=argument)
