@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..display import Displayed
 from ..errors import DataError, Notice, UnsupportedModelError, enumerate_briefly
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ Array = NDArray[np.float64]
 SMALLEST_UNIQUENESS = 1e-3
 
 
-@dataclass(frozen=True, eq=False)
-class FactorMoments:
+@dataclass(frozen=True, eq=False, repr=False)
+class FactorMoments(Displayed):
     """Factor covariances per group, and the indicators they came from: the output of step 2.
 
     Attributes
@@ -131,16 +132,6 @@ class FactorMoments:
             reliability=self.reliability[:, q],
             n_measurement=counted,
         )
-
-    def __repr__(self) -> str:
-        from ..report.summary import summarize
-
-        return summarize(self)
-
-    def _repr_html_(self) -> str:
-        from ..report.summary import summarize_html
-
-        return summarize_html(self)
 
     @classmethod
     def from_covariances(cls, Phi: object, *, n: object, factors: object, groups: object) -> FactorMoments:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.moments import SampleMoments
+from ..display import Displayed
 from ..errors import Notice
 from ..inference.fitmeasures import FitMeasures
 from ..model.fit_ml import Optimum
@@ -86,8 +87,8 @@ class BlockFit:
         return int(np.unique(used[used >= 0]).size - (model.free[:, variance] < 0).sum())
 
 
-@dataclass(frozen=True, eq=False)
-class MeasurementFit:
+@dataclass(frozen=True, eq=False, repr=False)
+class MeasurementFit(Displayed):
     """A fitted measurement model: step 1.
 
     Attributes
@@ -148,16 +149,6 @@ class MeasurementFit:
     def converged(self) -> bool:
         """Whether every block converged."""
         return all(block.optimum.converged for block in self.blocks)
-
-    def __repr__(self) -> str:
-        from ..report.summary import summarize
-
-        return summarize(self)
-
-    def _repr_html_(self) -> str:
-        from ..report.summary import summarize_html
-
-        return summarize_html(self)
 
 
 def assemble(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..display import Displayed
 from ..errors import Notice
 from ..factors.moments import FactorMoments
 from ..inference.criteria import Criteria, criteria, entropy_r2
@@ -57,8 +58,8 @@ class StartRecord:
         return int((self.logliks >= self.best - SAME_SOLUTION).sum())
 
 
-@dataclass(frozen=True, eq=False)
-class MixtureFit:
+@dataclass(frozen=True, eq=False, repr=False)
+class MixtureFit(Displayed):
     """A mixture of structural models with K clusters of groups.
 
     Clusters are numbered from 1 in order of their proportions, the largest first.
@@ -148,13 +149,3 @@ class MixtureFit:
 
     def _criteria(self, loglik: float, n_params: int) -> Criteria:
         return criteria(loglik, n_params, len(self.groups), self.nobs, self.posterior)
-
-    def __repr__(self) -> str:
-        from ..report.summary import summarize
-
-        return summarize(self)
-
-    def _repr_html_(self) -> str:
-        from ..report.summary import summarize_html
-
-        return summarize_html(self)

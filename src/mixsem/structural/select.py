@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..display import Displayed
 from ..errors import Notice, OptionError
 from ..inference.criteria import HullChoice, convex_hull
 from .fit import MixtureFit
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["MixtureSelection"]
 
 
-@dataclass(frozen=True, eq=False)
-class MixtureSelection(Mapping[int, MixtureFit]):
+@dataclass(frozen=True, eq=False, repr=False)
+class MixtureSelection(Displayed, Mapping[int, MixtureFit]):
     """Fits for several numbers of clusters, indexed by the number: ``fits[3]``.
 
     Attributes
@@ -100,16 +101,6 @@ class MixtureSelection(Mapping[int, MixtureFit]):
     def notices(self) -> tuple[Notice, ...]:
         """Statistical trouble of all fits, each said once."""
         return tuple(dict.fromkeys(n for fit in self.fits for n in fit.notices))
-
-    def __repr__(self) -> str:
-        from ..report.summary import summarize
-
-        return summarize(self)
-
-    def _repr_html_(self) -> str:
-        from ..report.summary import summarize_html
-
-        return summarize_html(self)
 
 
 def _criteria(fit: MixtureFit, suffix: str) -> object:
