@@ -245,11 +245,9 @@ def test_identical_groups_do_not_form_two_clusters():
 
 def test_few_starts_at_the_best_solution_are_named():
     """Twenty-four groups without clusters, cut into seven: random starts do not agree."""
-    truth = draw_truth(Population(n_groups=24, group_size=60, n_clusters=1, beta=0.3), seed=2)
     moments, _ = simulated(seed=2, n_clusters=1, size=60)
     with pytest.warns(FewStartsWarning, match=r"k = 7: (only|none)"):
         mx.StructuralMixture(CHAIN, k=7, n_starts=60).fit(moments, seed=1)
-    assert len(truth.groups) == 24
 
 
 BAD_OPTIONS = [

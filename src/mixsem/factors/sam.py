@@ -116,7 +116,20 @@ def _has_marker(block: BlockFit, factor: str) -> bool:
 
 
 def mapping_matrix(Lambda: Array, Theta: Array) -> Array:
-    """M = (Lambda' Theta^-1 Lambda)^-1 Lambda' Theta^-1, so that M Lambda = I; shape (G, Q, p)."""
+    """M = (Lambda' Theta^-1 Lambda)^-1 Lambda' Theta^-1, so that M Lambda = I.
+
+    Parameters
+    ----------
+    Lambda
+        Loadings, shape (G, p, Q).
+    Theta
+        Unique (co)variances that can be inverted (see `positive_uniqueness`), shape (G, p, p).
+
+    Returns
+    -------
+    NDArray
+        The mapping of every group, shape (G, Q, p).
+    """
     weighted = np.linalg.solve(Theta, Lambda).swapaxes(1, 2)
     return np.linalg.solve(weighted @ Lambda, weighted)
 

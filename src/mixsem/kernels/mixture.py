@@ -86,7 +86,6 @@ class Residuals:
     Psi: Array
     inverse: Array
     log_det: Array
-    floored: NDArray[np.bool_]  # (s, k, g)
 
 
 def residual_products(data: EMData, beta: Array) -> tuple[Array, ...]:
@@ -140,14 +139,14 @@ def _floored(E: Array, root: Array) -> Residuals:
     if E.shape[-1] == 1:
         floor = (root**2)[None, None, :, :, None]
         Psi = np.maximum(E, floor)
-        return Residuals(Psi, 1.0 / Psi, np.log(Psi[..., 0, 0]), (floor > E)[..., 0, 0])
+        return Residuals(Psi, 1.0 / Psi, np.log(Psi[..., 0, 0]))
     scale = root[:, :, None] * root[:, None, :]
     values, vectors = np.linalg.eigh(E / scale)
     raised = np.maximum(values, 1.0)
     Psi = (vectors * raised[..., None, :]) @ vectors.swapaxes(-1, -2) * scale
     inverse = (vectors / raised[..., None, :]) @ vectors.swapaxes(-1, -2) / scale
     log_det = np.log(raised).sum(axis=-1) + 2 * np.log(root).sum(axis=-1)
-    return Residuals(Psi, inverse, log_det, values[..., 0] < 1.0)
+    return Residuals(Psi, inverse, log_det)
 
 
 def class_log_densities(data: EMData, products: tuple[Array, ...], residuals: tuple[Residuals, ...]) -> Array:

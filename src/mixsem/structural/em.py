@@ -61,9 +61,7 @@ class EMState:
 
     def take(self, which: NDArray[np.int64]) -> EMState:
         """Only the given starts, in the given order."""
-        residuals = tuple(
-            Residuals(r.Psi[which], r.inverse[which], r.log_det[which], r.floored[which]) for r in self.residuals
-        )
+        residuals = tuple(Residuals(r.Psi[which], r.inverse[which], r.log_det[which]) for r in self.residuals)
         return EMState(
             self.z[which],
             self.pi[which],
@@ -109,7 +107,6 @@ def initial_weights(data: EMData, n_clusters: int) -> tuple[Residuals, ...]:
                 np.broadcast_to(Psi, (*shape, *Psi.shape[3:])),
                 np.broadcast_to(inverse, (*shape, *Psi.shape[3:])),
                 np.broadcast_to(np.log(variance).sum(axis=1), shape),
-                np.zeros(shape, dtype=bool),
             )
         )
     return tuple(residuals)
@@ -187,7 +184,6 @@ def _stack(states: list[EMState]) -> EMState:
             np.concatenate([r.Psi for r in block]),
             np.concatenate([r.inverse for r in block]),
             np.concatenate([r.log_det for r in block]),
-            np.concatenate([r.floored for r in block]),
         )
         for block in zip(*(s.residuals for s in states), strict=True)
     )

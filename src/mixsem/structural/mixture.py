@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ModelError, Notice, UnusedFactorWarning, notify
+from ..errors import Notice, UnusedFactorWarning, notify
 from ..factors.moments import FactorMoments
 from ..kernels.mixture import EMData
 from ..options import Names, as_names
@@ -140,11 +140,7 @@ def _restrict(moments: FactorMoments, path: PathModel) -> tuple[FactorMoments, t
 
 def em_data(path: PathModel, moments: FactorMoments, *, by_group: bool, floor: float) -> EMData:
     """Compile the structural model and the factor moments to the arrays of the EM iterations."""
-    exogenous = np.array(path.exogenous, dtype=np.int64)
-    if exogenous.size == 0:
-        raise ModelError(
-            "the structural model has no exogenous factor", todo="at least one factor must be regressed on nothing"
-        )
+    exogenous = np.array(path.exogenous, dtype=np.int64)  # never empty: the model is recursive
     Q = len(path.factors)
     design = np.zeros((path.slot.size, path.equal.size))
     free = np.flatnonzero(path.slot >= 0)
