@@ -1,0 +1,102 @@
+"""Posterior draws of one measurement block, and the settings they were drawn with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import OptionError
+
+__all__ = ["DEFAULT_SAMPLING", "Draws", "Sampling"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to sample.
+
+    Parameters
+    ----------
+    chains
+        Number of chains.
+    warmup
+        Draws per chain that adapt the sampler and are discarded.
+    draws
+        Draws per chain that are kept.
+    target_accept
+        Acceptance rate that the step size aims at; a higher one takes smaller steps, against divergences.
+    max_depth
+        A draw takes at most ``2**max_depth`` steps.
+    cores
+        Chains that run at the same time; None for all cores. The draws do not depend on it.
+    """
+
+    chains: int = 4
+    warmup: int = 1000
+    draws: int = 1000
+    target_accept: float = 0.8
+    max_depth: int = 10
+    cores: int | None = None
+
+    def __post_init__(self) -> None:
+        lowest = {"chains": 1, "warmup": 50, "draws": 10, "max_depth": 1}
+        for name, least in lowest.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise OptionError(
+                    f"{name}={value!r}", allowed=f"a whole number of at least {least}", todo=f"change {name}"
+                )
+        if not 0.5 <= self.target_accept < 1.0:
+            raise OptionError(
+                f"target_accept={self.target_accept!r}", allowed="0.5 up to, not including, 1", todo="take 0.9, say"
+            )
+        if self.cores is not None and (not isinstance(self.cores, int) or self.cores < 1):
+            raise OptionError(f"cores={self.cores!r}", allowed="a positive whole number, or None", todo="change cores")
+
+
+#: What a model samples if it is not told otherwise.
+DEFAULT_SAMPLING = Sampling()
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Draws from the posterior of one block.
+
+    Attributes
+    ----------
+    x
+        Parameters on unconstrained scales, shape (chains, draws, P); `Posterior` says what they are.
+    diverging
+        Draws whose trajectory broke off, shape (chains, draws).
+    depth
+        Depth of the tree of each draw, shape (chains, draws).
+    energy
+        Energy of each draw, shape (chains, draws).
+    step_size
+        Step size after warm-up, shape (chains,).
+    n_gradients
+        Gradient evaluations, warm-up included.
+    seconds
+        Wall-clock seconds by stage: ``compile``, ``start``, ``sample``.
+    """
+
+    x: Array
+    diverging: NDArray[np.bool_]
+    depth: NDArray[np.int64]
+    energy: Array
+    step_size: Array
+    n_gradients: int
+    seconds: dict[str, float]
+
+    @property
+    def flat(self) -> Array:
+        """All draws, chain after chain, shape (chains x draws, P)."""
+        return self.x.reshape(-1, self.x.shape[-1])
+
+    @property
+    def n_chains(self) -> int:
+        """Number of chains."""
+        return self.x.shape[0]

@@ -1,0 +1,185 @@
+"""Multigroup Bayesian CFA with approximate measurement invariance: step 1 of MixMG-BSEM."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..bayes.draws import DEFAULT_SAMPLING, Sampling
+from ..bayes.posterior import Approximate, Equal, Free, Role
+from ..bayes.priors import Priors, as_priors
+from ..data.intake import Data, as_moments
+from ..data.moments import SampleMoments
+from ..errors import DataError, OptionError, did_you_mean, enumerate_briefly, notify
+from ..kernels.problem import LAMBDA
+from ..model.matrices import ModelMap
+from ..syntax.sem import parse_model
+from ..syntax.support import require_measurement_model
+from ..syntax.table import ParameterTable, measurement_table
+from .bayes_blocks import Progress, fit_blocks
+from .bayes_checks import bayesian_notices
+from .bayes_fit import BayesianFit, assemble
+from .blocks import Blocks, partition_factors
+
+__all__ = ["MGBCFA", "PriorVariance"]
+
+#: Prior variance of loading differences: one for all loadings, or by loading or factor; None for no constraint.
+PriorVariance = float | None | Mapping[str, float | None]
+
+DEFAULT_VARIANCE = 0.01
+
+
+@dataclass(frozen=True)
+class MGBCFA:
+    """Multigroup Bayesian CFA whose loadings are approximately equal over groups.
+
+    A loading has a vague prior in the reference group and N(that loading, v) in every other group; unique variances
+    and factor (co)variances are free in every group. Factor scores and means are integrated out.
+
+    Parameters
+    ----------
+    measurement
+        Measurement model in lavaan syntax. The first loading of a factor is its marker, fixed at 1.
+    prior_variance
+        Variance v of the difference between a group's loading and the reference group's, in the items' own units:
+        a number for all loadings, 0 for exact invariance, None for none; or a mapping from loadings
+        (``"F =~ x3"``) or factors to such numbers, where what is not named has 0.01.
+    symmetric
+        Loadings vary with variance v/2 around a common value, so that no group is special. Any two groups then
+        differ with variance v.
+    reference
+        Label of the reference group; None for the first one. Not used if `symmetric`.
+    blocks
+        Measurement blocks: ``"factor"`` (one per factor, default), ``"joint"``, or a partition of the factors.
+    priors
+        ``"blavaan"`` (default), ``"default"`` or ``"mplus"``, or a `Priors` object.
+    means
+        ``"free"``: group means are parameters with a flat prior; ``"ignore"``: centred data are taken for
+        independent observations, which biases variances by the factor (N - 1)/N.
+    method
+        ``"nuts"``: Markov chain Monte Carlo (default); ``"laplace"``: a fast deterministic approximation.
+    sampling
+        Chains, draws and tuning.
+
+    References
+    ----------
+    Muthén & Asparouhov (2012), Bayesian structural equation modeling. Psychological Methods 17, 313-335.
+    """
+
+    measurement: str
+    prior_variance: PriorVariance = DEFAULT_VARIANCE
+    symmetric: bool = False
+    reference: Hashable | None = None
+    blocks: Blocks = "factor"
+    priors: Priors | str = "blavaan"
+    means: str = "free"
+    method: str = "nuts"
+    sampling: Sampling = DEFAULT_SAMPLING
+
+    @property
+    def method_name(self) -> str:
+        """The clustering method this is step 1 of."""
+        return "mixmg-bsem"
+
+    def fit(
+        self, data: Data, group: str | None = None, *, seed: int | None = None, progress: Progress | None = None
+    ) -> BayesianFit:
+        """Sample the posterior of every measurement block.
+
+        Parameters
+        ----------
+        data
+            `SampleMoments`, or any dataframe narwhals takes (one row per person).
+        group
+            Column that names the group of each person. Not used with moments.
+        seed
+            The same seed gives the same draws.
+        progress
+            Called as ``progress(stage, done, total)``.
+        """
+        priors = as_priors(self.priors)
+        syntax = parse_model(self.measurement)
+        require_measurement_model(syntax)
+        moments = as_moments(data, syntax.indicators, group)
+        table = measurement_table(syntax, groups=moments.groups)
+        variances = loading_variances(table, self.prior_variance)
+        reference = None if self.symmetric else _reference_index(moments, self.reference)
+
+        def role_of(model: ModelMap, e: int) -> Role:
+            if model.matrix[e] != LAMBDA:
+                return Free()
+            variance = variances[model.entries[e]]
+            if variance is None:
+                return Free()
+            return Equal() if variance == 0.0 else Approximate(variance, reference)
+
+        blocks = fit_blocks(
+            table,
+            partition_factors(table, self.blocks),
+            moments,
+            role_of,
+            priors=priors,
+            means=self.means,
+            method=self.method,
+            sampling=self.sampling,
+            seed=seed,
+            progress=progress,
+        )
+        notices = (*moments.notices, *bayesian_notices(blocks, moments.groups, priors, self.method))
+        notify(notices)
+        matrices = assemble(table.factors, table.observed, blocks)
+        return BayesianFit(self, moments, table.factors, table.observed, *matrices, blocks, notices)
+
+
+def loading_variances(table: ParameterTable, prior_variance: PriorVariance) -> dict[str, float | None]:
+    """Prior variance of every loading by its name, such as ``"F=~x2"``.
+
+    Raises
+    ------
+    OptionError
+        If a variance is negative or not a number, or a name is neither a loading nor a factor.
+    """
+    loadings = {row.name: row.lhs for row in table.rows if row.op == "=~"}
+    if not isinstance(prior_variance, Mapping):
+        _require_variance(prior_variance)
+        return dict.fromkeys(loadings, prior_variance)
+    named = {"".join(str(name).split()): variance for name, variance in prior_variance.items()}
+    for name, variance in named.items():
+        _require_variance(variance)
+        if name not in loadings and name not in table.factors:
+            raise OptionError(
+                f"prior_variance= names {name!r}, which is neither a loading nor a factor",
+                allowed=enumerate_briefly([*table.factors, *loadings], 20),
+                todo=did_you_mean(name, [*table.factors, *loadings]),
+            )
+    return {name: named.get(name, named.get(factor, DEFAULT_VARIANCE)) for name, factor in loadings.items()}
+
+
+def _require_variance(variance: object) -> None:
+    if variance is None:
+        return
+    if isinstance(variance, Sequence) or not isinstance(variance, int | float) or isinstance(variance, bool):
+        raise OptionError(
+            f"prior_variance={variance!r}",
+            allowed="a number, None, or a mapping from loadings or factors to such",
+            todo="for several variances to choose from, use choose_prior_variance",
+        )
+    if not (math.isfinite(variance) and variance >= 0):
+        raise OptionError(
+            f"prior_variance={variance!r}",
+            allowed="a number that is not negative, or None for no constraint",
+            todo="start with 0.01",
+        )
+
+
+def _reference_index(moments: SampleMoments, reference: Hashable | None) -> int:
+    if reference is None:
+        return 0
+    if reference in moments.groups:
+        return moments.groups.index(reference)
+    raise DataError(
+        f"reference={reference!r} is not a group",
+        allowed=enumerate_briefly(moments.groups),
+        todo=did_you_mean(str(reference), [str(g) for g in moments.groups]),
+    )
