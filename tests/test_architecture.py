@@ -32,7 +32,8 @@ ABOVE_DATA = STEPS | ORCHESTRA | DISPLAY | {"mixed", "multilevel", "simulate"}
 FORBIDDEN: dict[str, frozenset[str]] = {
     "data": ABOVE_DATA,
     "syntax": ABOVE_DATA,
-    "model": ABOVE_DATA,
+    "model": ABOVE_DATA | {"bayes"},
+    "bayes": ABOVE_DATA,
     "measurement": ORCHESTRA | {"factors", "structural", "mixed"},
     "factors": ORCHESTRA | {"structural", "mixed"},
     "structural": ORCHESTRA | {"measurement", "mixed"},

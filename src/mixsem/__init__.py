@@ -14,13 +14,37 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import data, errors, factors, inference, measurement, plots, report, simulate, structural, syntax
+    from . import (
+        bayes,
+        data,
+        errors,
+        factors,
+        inference,
+        measurement,
+        multilevel,
+        plots,
+        report,
+        simulate,
+        structural,
+        syntax,
+    )
+    from .bayes.draws import Sampling
+    from .bayes.priors import Priors
     from .data.moments import SampleMoments
     from .factors.moments import FactorMoments
     from .factors.sam import factor_moments
+    from .factors.scores import factor_scores
+    from .measurement.bayes_fit import BayesianFit
+    from .measurement.bayes_measures import bayes_fit_measures
+    from .measurement.diagnostics import diagnostics
     from .measurement.fit import MeasurementFit
+    from .measurement.mgbcfa import MGBCFA
     from .measurement.mgcfa import MGCFA
-    from .pipelines import mmgsem
+    from .measurement.mlcfa import MLCFA
+    from .measurement.prior_choice import choose_prior_variance
+    from .multilevel.compare import compare_groups
+    from .multilevel.mlsem import MLSEM
+    from .pipelines import mixmg_bsem, mixml_sem, mmgsem
     from .report.files import save_results
     from .report.frames import clusters, glance, tidy
     from .report.summary import summary
@@ -30,23 +54,38 @@ if TYPE_CHECKING:
     from .structural.select import MixtureSelection
 
 __all__ = [
+    "MGBCFA",
     "MGCFA",
+    "MLCFA",
+    "MLSEM",
+    "BayesianFit",
     "FactorMoments",
     "MeasurementFit",
     "MixtureFit",
     "MixtureSelection",
+    "Priors",
     "SampleMoments",
+    "Sampling",
     "StructuralMixture",
+    "bayes",
+    "bayes_fit_measures",
     "choose_clusters",
+    "choose_prior_variance",
     "clusters",
+    "compare_groups",
     "data",
+    "diagnostics",
     "errors",
     "factor_moments",
+    "factor_scores",
     "factors",
     "glance",
     "inference",
     "measurement",
+    "mixmg_bsem",
+    "mixml_sem",
     "mmgsem",
+    "multilevel",
     "plots",
     "report",
     "save_results",
@@ -59,6 +98,19 @@ __all__ = [
 
 #: Where each public name lives; a name that is missing here is a submodule.
 _HOME = {
+    "BayesianFit": "measurement.bayes_fit",
+    "MGBCFA": "measurement.mgbcfa",
+    "MLCFA": "measurement.mlcfa",
+    "Priors": "bayes.priors",
+    "Sampling": "bayes.draws",
+    "diagnostics": "measurement.diagnostics",
+    "bayes_fit_measures": "measurement.bayes_measures",
+    "choose_prior_variance": "measurement.prior_choice",
+    "factor_scores": "factors.scores",
+    "mixml_sem": "pipelines",
+    "mixmg_bsem": "pipelines",
+    "MLSEM": "multilevel.mlsem",
+    "compare_groups": "multilevel.compare",
     "MGCFA": "measurement.mgcfa",
     "FactorMoments": "factors.moments",
     "MeasurementFit": "measurement.fit",

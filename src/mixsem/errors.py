@@ -16,9 +16,13 @@ __all__ = [
     "ConvergenceWarning",
     "CorrelationInputWarning",
     "DataError",
+    "DivergenceWarning",
     "EmptyClusterWarning",
+    "EqualFactorsWarning",
+    "FewGroupsWarning",
     "FewStartsWarning",
     "HeywoodWarning",
+    "InformationCriterionWarning",
     "LowReliabilityWarning",
     "MissingDataWarning",
     "MixsemError",
@@ -29,7 +33,9 @@ __all__ = [
     "Notice",
     "OptionError",
     "OutputError",
+    "PriorScaleWarning",
     "ResidualFloorWarning",
+    "SamplingWarning",
     "SingleIndicatorWarning",
     "SmallGroupWarning",
     "UnsupportedModelError",
@@ -142,6 +148,10 @@ class ResidualFloorWarning(MixsemWarning):
     """A residual variance ran towards zero and was held at its floor."""
 
 
+class InformationCriterionWarning(MixsemWarning):
+    """A Bayesian information criterion cannot be trusted."""
+
+
 class LowReliabilityWarning(MixsemWarning):
     """A factor hardly varies in a group, so that its regressions there rest on next to nothing."""
 
@@ -152,6 +162,26 @@ class SingleIndicatorWarning(MixsemWarning):
 
 class WeakMarkerWarning(MixsemWarning):
     """The marker variable hardly depends on its factor, so that the factor's scale is arbitrary."""
+
+
+class SamplingWarning(MixsemWarning):
+    """Chains of posterior draws do not agree, or are too short to tell."""
+
+
+class DivergenceWarning(MixsemWarning):
+    """Draws diverged: the sampler may have missed part of the posterior."""
+
+
+class FewGroupsWarning(MixsemWarning):
+    """Random effects were estimated from few groups."""
+
+
+class PriorScaleWarning(MixsemWarning):
+    """Priors are stated in units that are far from those of the items."""
+
+
+class EqualFactorsWarning(MixsemWarning):
+    """Factor variances or correlations, which clusters rest on, are held equal over groups."""
 
 
 class UnusedFactorWarning(MixsemWarning):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,11 @@ from numpy.typing import NDArray
 
 from ..errors import OptionError
 
-__all__ = ["DEFAULT_SAMPLING", "Draws", "Sampling"]
+__all__ = ["DEFAULT_SAMPLING", "Draws", "Report", "Sampling"]
 
 Array = NDArray[np.float64]
+#: Told the draws done and the draws to do, over all chains.
+Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,11 @@ class Sampling:
                 raise OptionError(
                     f"{name}={value!r}", allowed=f"a whole number of at least {least}", todo=f"change {name}"
                 )
-        if not 0.5 <= self.target_accept < 1.0:
+        if not isinstance(self.target_accept, int | float) or not 0.5 <= self.target_accept < 1.0:
             raise OptionError(
                 f"target_accept={self.target_accept!r}", allowed="0.5 up to, not including, 1", todo="take 0.9, say"
             )
-        if self.cores is not None and (not isinstance(self.cores, int) or self.cores < 1):
+        if self.cores is not None and (type(self.cores) is not int or self.cores < 1):
             raise OptionError(f"cores={self.cores!r}", allowed="a positive whole number, or None", todo="change cores")
 
 

@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 
 from ..data.moments import SampleMoments
 from ..errors import OptionError, did_you_mean
-from ..kernels.draws import summarise_draws
 from ..model.matrices import ModelMap, compile_table
 from ..syntax.table import ParameterTable
-from .draws import Draws, Sampling
-from .laplace import laplace_draws
+from .draws import Draws, Report, Sampling
 from .posterior import Posterior, Role, build_posterior
 from .priors import Priors
-from .sampling import Report, sample_posterior
 
 __all__ = ["DrawSummary", "average_draws", "compile_posterior", "estimate", "likelihood_constant"]
 
@@ -60,7 +57,7 @@ def compile_posterior(
     """
     if means not in ("free", "ignore"):
         raise OptionError(
-            f"means={means!r}", allowed="'free' or 'ignore'", todo=did_you_mean(means, ("free", "ignore"))
+            f"means={means!r}", allowed="'free' or 'ignore'", todo=did_you_mean(str(means), ("free", "ignore"))
         )
     block = moments.select(table.observed)
     model = compile_table(table, block.groups)
@@ -111,16 +108,22 @@ def estimate(
         Called now and then with the draws done and the draws to do.
     """
     if method not in METHODS:
-        raise OptionError(f"method={method!r}", allowed="'nuts' or 'laplace'", todo=did_you_mean(method, METHODS))
+        raise OptionError(f"method={method!r}", allowed="'nuts' or 'laplace'", todo=did_you_mean(str(method), METHODS))
     if method == "laplace":
+        from .laplace import laplace_draws  # here and below: compiled code is loaded when it is needed
+
         draws = laplace_draws(posterior, sampling.chains * sampling.draws, seed)
     else:
+        from .sampling import sample_posterior
+
         draws = sample_posterior(posterior, sampling, seed, report)
     return draws, average_draws(posterior, draws.flat)
 
 
 def average_draws(posterior: Posterior, x: Array) -> DrawSummary:
     """Averages over draws x, shape (D, P), and the log-likelihood of each."""
+    from ..kernels.draws import summarise_draws
+
     problem = posterior.problem
     G, p, _ = problem.S.shape
     m, E = int(problem.shape[0]), problem.kind.size

@@ -19,7 +19,7 @@ __all__ = ["laplace_draws"]
 Array = NDArray[np.float64]
 
 CHAINS = 4
-WEIGHTS = np.array([0.0, 0.6])
+KEEP = -0.4
 STEPS = 2
 BURN = (30, 40)
 SETTLE = 15
@@ -34,18 +34,21 @@ def laplace_draws(posterior: Posterior, n_draws: int, seed: np.random.SeedSequen
     scales = parameter_scales(posterior, x)
     unknown = np.array([what in ("mean", "common") for what in posterior.what])
     x = find_mode(posterior, x, np.flatnonzero(unknown))
-    plan = with_metric(posterior, quadratic_plan(posterior, x[None], scales), x[None], scales)
+    shared = np.array([what in ("mean", "sd", "common") for what in posterior.what])
+    none = np.empty(0, dtype=np.int64)
+    plan = with_metric(posterior, quadratic_plan(posterior, x, scales), x[None], scales)
     step_size = 0.8
     for length in BURN:
         draws, accepted, taken = sweep(posterior, plan, x, length, step_size, rng)
         x = draws[-1].copy()
         late = draws[length // 3 :]
-        plan = with_metric(posterior, quadratic_plan(posterior, late, scales), late[:: len(late) // 3], scales)
+        centre = find_mode(posterior, np.where(shared, late.mean(axis=0), 0.5*late.mean(axis=0)+0.5*x), none)
+        plan = with_metric(posterior, quadratic_plan(posterior, centre, scales), late[:: len(late) // 3], scales)
         step_size *= 0.7 if taken < 0.6 else 1.15 if taken > 0.9 else 1.0
     started = time.perf_counter()
     n_chains = CHAINS if n_draws % CHAINS == 0 else 1
     kept = np.empty((n_chains, n_draws // n_chains, x.size))
-    total = np.zeros((WEIGHTS.size, posterior.problem.nu.size))
+    total = np.zeros(posterior.problem.nu.size)
     all_taken = 0
     for chain in range(n_chains):
         settled, _, _ = sweep(posterior, plan, x, SETTLE, step_size, rng)
@@ -64,15 +67,18 @@ def laplace_draws(posterior: Posterior, n_draws: int, seed: np.random.SeedSequen
 def sweep(posterior: Posterior, plan: Plan, x: Array, n: int, step_size: float, rng: np.random.Generator):
     problem = posterior.problem
     draws = np.empty((n, x.size))
-    accepted = np.zeros((WEIGHTS.size, problem.nu.size))
+    G = problem.nu.size
+    accepted = np.zeros(G)
     taken = 0
     freedom = np.maximum(problem.shear[:, 2] - 1, 1)
     for first in range(0, n, CHUNK):
         part = draws[first : first + CHUNK]
         D, K = len(part), len(problem.shear)
         randoms = (
-            rng.standard_normal((D, WEIGHTS.size, x.size)),
-            -rng.standard_exponential((D, WEIGHTS.size, problem.nu.size)),
+            rng.standard_normal((D, x.size)),
+            -rng.standard_exponential((D, 2, G)),
+            rng.random((D, G)),
+            2.0 * rng.standard_t(3.0, (D, G)),
             rng.standard_normal((D, K)),
             np.sqrt(rng.chisquare(freedom, (D, K))),
             -rng.standard_exponential((D, K)),
@@ -80,5 +86,5 @@ def sweep(posterior: Posterior, plan: Plan, x: Array, n: int, step_size: float, 
             step_size * rng.uniform(0.75, 1.25, D),
             -rng.standard_exponential(D),
         )
-        taken += run_sweeps(problem, plan, x, WEIGHTS, STEPS, randoms, part, accepted)
+        taken += run_sweeps(problem, plan, x, KEEP, STEPS, randoms, part, accepted)
     return draws, accepted / n, taken / n

@@ -10,66 +10,16 @@ from numpy.typing import NDArray
 
 from ..errors import UnsupportedModelError
 from ..kernels.plain_posterior import entry_values
-from ..kernels.problem import (
-    BETA,
-    BETA_PRIOR,
-    CORRELATION,
-    FLAT,
-    GAMMA,
-    HALF_NORMAL,
-    HALF_T,
-    IDENTITY,
-    INVERSE_GAMMA,
-    LAMBDA,
-    LOG,
-    NORMAL,
-    PSI,
-    THETA,
-    Problem,
-)
-from ..kernels.shear import LEAST_FOR_POLAR
+from ..kernels.problem import BETA, CORRELATION, IDENTITY, LEAST_FOR_POLAR, LOG, NORMAL, PSI, THETA, Problem
 from ..model.matrices import ModelMap
-from .priors import Flat, Gamma, HalfNormal, HalfT, InverseGamma, Location, Priors, Spread
+from .priors import Priors
+from .roles import Approximate, Equal, Free, Random, Role
+from .unconstrained import Coded, random_priors, value_prior
 
 __all__ = ["Approximate", "Equal", "Free", "Posterior", "Random", "Role", "build_posterior"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Equal:
-    """The same value in all groups."""
-
-
-@dataclass(frozen=True)
-class Free:
-    """A value of its own in every group, with the vague prior of its kind."""
-
-
-@dataclass(frozen=True)
-class Random:
-    """Normally distributed over groups, on the log scale for a variance and Fisher's z scale for a correlation."""
-
-
-@dataclass(frozen=True)
-class Approximate:
-    """Nearly equal: normally distributed around the reference group's value, or symmetrically around a common one.
-
-    Attributes
-    ----------
-    variance
-        Prior variance of the difference to the reference group; in the symmetric form half of it around the common
-        value, so that any two groups differ with this variance.
-    reference
-        Index of the reference group; None for the symmetric form.
-    """
-
-    variance: float
-    reference: int | None = 0
-
-
-Role = Equal | Free | Random | Approximate
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,10 +74,10 @@ class _Builder:
     names: list[str] = field(default_factory=list)
     what: list[str] = field(default_factory=list)
     entry: list[int] = field(default_factory=list)
-    prior: list[tuple[int, float, float, float]] = field(default_factory=list)
+    prior: list[Coded] = field(default_factory=list)
     shear: list[tuple[int, int, int, int]] = field(default_factory=list)
 
-    def add(self, name: str, what: str, entry: int, prior: tuple[int, float, float, float]) -> int:
+    def add(self, name: str, what: str, entry: int, prior: Coded) -> int:
         self.names.append(name)
         self.what.append(what)
         self.entry.append(entry)
@@ -189,7 +139,7 @@ def build_posterior(
                 number = signature[g]
                 if number not in numbered:
                     numbered[number] = builder.add(
-                        model.names[number], "common", e, _value_prior(model, e, priors, unit)
+                        model.names[number], "common", e, value_prior(model, e, priors, unit)
                     )
                 base[g, e] = numbered[number]
             continue
@@ -251,7 +201,7 @@ def _place_role(
 ) -> None:
     """Add the parameters of one entry and write where they enter."""
     name, priors = model.entries[e], builder.priors
-    vague = _value_prior(model, e, priors, unit)
+    vague = value_prior(model, e, priors, unit)
     if isinstance(role, Equal):
         base[cells, e] = builder.add(name, "common", e, vague)
     elif isinstance(role, Free):
@@ -259,7 +209,7 @@ def _place_role(
             base[g, e] = builder.add(f"{name} [{groups[g]}]", "group", e, vague)
     else:
         if isinstance(role, Random):
-            mean, spread = _random_priors(model, e, priors, unit)
+            mean, spread = random_priors(model, e, priors, unit)
             mu = base[cells, e] = builder.add(f"mean {name}", "mean", e, mean)
             scale[e] = builder.add(f"sd {name}", "sd", e, spread)
         else:
@@ -267,7 +217,8 @@ def _place_role(
             s[e] = np.sqrt(role.variance if role.reference is not None else role.variance / 2.0)
         reference = role.reference if isinstance(role, Approximate) else None
         varying = [g for g in cells if g != reference]
-        builder.shear.append((mu, len(builder.names), len(varying), e))
+        if varying:  # the only group may be the reference
+            builder.shear.append((mu, len(builder.names), len(varying), e))
         for g in varying:
             deviation[g, e] = builder.add(f"deviation {name} [{groups[g]}]", "deviation", e, (NORMAL, 0.0, 1.0, 1.0))
 
@@ -320,52 +271,3 @@ def _require_same_kind(model: ModelMap, link: Index, first: int, e: int) -> None
             allowed="labels that tie loadings to loadings and variances to variances",
             todo="remove the label from one of them",
         )
-
-
-def _value_prior(model: ModelMap, e: int, priors: Priors, unit: Mapping[str, float]) -> tuple[int, float, float, float]:
-    """Prior of a value that is not random, on its unconstrained scale."""
-    kind, i, j = int(model.matrix[e]), int(model.row[e]), int(model.column[e])
-    if kind == LAMBDA:
-        return _location(priors.loading, unit[model.observed[i]] / unit[model.factors[j]])
-    if kind == BETA:
-        return _location(priors.regression, unit[model.factors[i]] / unit[model.factors[j]])
-    names = model.observed if kind == THETA else model.factors
-    if i != j:
-        return (BETA_PRIOR, priors.correlation.a, priors.correlation.b, 1.0)
-    return _spread(priors.residual_sd if kind == THETA else priors.factor_sd, unit[names[i]], 0.5)
-
-
-def _random_priors(
-    model: ModelMap, e: int, priors: Priors, unit: Mapping[str, float]
-) -> tuple[tuple[int, float, float, float], tuple[int, float, float, float]]:
-    """Priors of mean and log standard deviation of a random entry."""
-    kind, i, j = int(model.matrix[e]), int(model.row[e]), int(model.column[e])
-    if kind == LAMBDA:
-        u = unit[model.observed[i]] / unit[model.factors[j]]
-        return _location(priors.loading, u), _spread(priors.loading_spread, u, 1.0)
-    if kind == BETA:
-        u = unit[model.factors[i]] / unit[model.factors[j]]
-        return _location(priors.regression, u), _spread(priors.regression_spread, u, 1.0)
-    if i != j:
-        return _location(priors.correlation_mean, 1.0), _spread(priors.correlation_spread, 1.0, 1.0)
-    names = model.observed if kind == THETA else model.factors
-    mean = _location(priors.log_variance, 1.0, shift=2.0 * np.log(unit[names[i]]))
-    return mean, _spread(priors.log_variance_spread, 1.0, 1.0)
-
-
-def _location(prior: Location, unit: float, shift: float = 0.0) -> tuple[int, float, float, float]:
-    if isinstance(prior, Flat):
-        return (FLAT, 0.0, 1.0, 1.0)
-    return (NORMAL, prior.mean * unit + shift, prior.sd * unit, 1.0)
-
-
-def _spread(prior: Spread, unit: float, c: float) -> tuple[int, float, float, float]:
-    """Prior of a standard deviation q = exp(c x) measured in `unit`."""
-    if isinstance(prior, Gamma):
-        return (GAMMA, prior.shape, prior.rate / unit, c)
-    if isinstance(prior, HalfNormal):
-        return (HALF_NORMAL, 0.0, prior.sd * unit, c)
-    if isinstance(prior, HalfT):
-        return (HALF_T, prior.df, prior.scale * unit, c)
-    assert isinstance(prior, InverseGamma)
-    return (INVERSE_GAMMA, prior.shape, prior.scale * unit**2, c)

@@ -11,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.shear import sheared_parameters
-from .draws import Draws, Sampling
+from .draws import Draws, Report, Sampling
 from .posterior import Posterior
 from .start import central_point, scattered_point
 
-__all__ = ["Report", "sample_posterior"]
+__all__ = ["sample_posterior"]
 
 Array = NDArray[np.float64]
-#: Told the draws done and the draws to do, over all chains.
-Report = Callable[[int, int], None]
 T = TypeVar("T")
 
 

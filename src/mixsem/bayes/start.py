@@ -48,7 +48,8 @@ def central_point(posterior: Posterior) -> Array:
         value, gradient = objective(full)
         return (value if np.isfinite(value) else 1e100), gradient[moving]
 
-    result = minimize(masked, x[moving], jac=True, method="L-BFGS-B", options={"maxiter": 500, "maxcor": 20})
+    options = {"maxiter": 300, "maxcor": 20, "ftol": 1e-7}  # a start need not be the mode to the last digit
+    result = minimize(masked, x[moving], jac=True, method="L-BFGS-B", options=options)
     x[moving] = result.x
     return x
 

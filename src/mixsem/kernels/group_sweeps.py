@@ -57,119 +57,120 @@ class Plan(NamedTuple):
 
 
 @cached_njit
-def conditional_normal(problem, plan, x, s, g, n, scale, R, mean):  # type: ignore[no-untyped-def]
-    """Approximate normal distribution of group g's parameters given the shared ones: R R' is the precision."""
+def conditional_normal(problem, plan, x, s, g, n, scale, R, inverse, mean):  # type: ignore[no-untyped-def]
+    """Approximate normal distribution of group g's parameters given the shared ones.
+
+    Fills its mean, the factor R of its precision R R' and the inverse of R's diagonal.
+    """
+    local, H, b = plan.local[g], plan.H[g], plan.b[g]
     for i in range(n):
-        k = plan.local[g, i]
-        e = plan.entry[k]
-        deviates = problem.deviation[g, e] == k
-        scale[i] = s[e] if deviates else 1.0
-        offset = x[problem.base[g, e]] if deviates else 0.0
-        mean[i] += plan.b[g, i]
+        mean[i] = b[i]
         for q in range(plan.direct.size):
             mean[i] -= plan.C[g, i, q] * (x[plan.direct[q]] - plan.centre[q])
-        for j in range(n):
-            mean[j] -= plan.H[g, j, i] * offset
     for i in range(n):
-        k = plan.local[g, i]
+        k = local[i]
+        e = plan.entry[k]
+        scale[i] = 1.0
+        if problem.deviation[g, e] == k:
+            scale[i] = s[e]
+            offset = x[problem.base[g, e]]
+            for j in range(n):
+                mean[j] -= H[i, j] * offset
+    for i in range(n):
         mean[i] *= scale[i]
         for j in range(i + 1):
-            R[i, j] = scale[i] * plan.H[g, i, j] * scale[j]
+            R[i, j] = scale[i] * H[i, j] * scale[j]
+        k = local[i]
         if problem.deviation[g, plan.entry[k]] == k:
             R[i, i] += 1.0
-    for j in range(n):
-        least = max(LEAST_PIVOT * abs(R[j, j]), 1e-8)
-        d = R[j, j]
-        for k in range(j):
-            d -= R[j, k] * R[j, k]
-        R[j, j] = math.sqrt(max(d, least))
-        for i in range(j + 1, n):
+    for i in range(n):
+        for j in range(i):
             d = R[i, j]
             for k in range(j):
                 d -= R[i, k] * R[j, k]
-            R[i, j] = d / R[j, j]
-    for i in range(n):
+            R[i, j] = d * inverse[j]
+        d = R[i, i]
+        least = max(LEAST_PIVOT * abs(d), 1e-8)
+        for k in range(i):
+            d -= R[i, k] * R[i, k]
+        R[i, i] = math.sqrt(max(d, least))
+        inverse[i] = 1.0 / R[i, i]
         for k in range(i):
             mean[i] -= R[i, k] * mean[k]
-        mean[i] /= R[i, i]
-    solve_transposed(R, n, mean)
+        mean[i] *= inverse[i]
+    solve_transposed(R, inverse, n, mean)
 
 
 @cached_njit
-def solve_transposed(R, n, v):  # type: ignore[no-untyped-def]
-    """Solve R'x = v in place, R lower triangular."""
+def solve_transposed(R, inverse, n, v):  # type: ignore[no-untyped-def]
+    """Solve R'x = v in place, R lower triangular with `inverse` of its diagonal."""
     for i in range(n - 1, -1, -1):
-        for k in range(i + 1, n):
-            v[i] -= R[k, i] * v[k]
-        v[i] /= R[i, i]
+        v[i] *= inverse[i]
+        for k in range(i):
+            v[k] -= R[i, k] * v[i]
 
 
 @cached_njit
 def group_target(problem, plan, x, s, g, n, space):  # type: ignore[no-untyped-def]
     """Log density of group g's parameters given the shared ones, up to a constant."""
-    total = group_loglik(problem, x, s, g, space)
+    total, local = 0.0, plan.local[g]
     for i in range(n):
-        k = plan.local[g, i]
-        total += prior_term(problem, k, x[k])[0]
-    return total
+        k = local[i]
+        if problem.deviation[g, plan.entry[k]] == k:
+            total -= 0.5 * x[k] * x[k]
+        else:
+            total += prior_term(problem, k, x[k])[0]
+    return total + group_loglik(problem, x, s, g, space)
 
 
 @cached_njit
-def sweep_groups(problem, plan, x, s, weights, normals, log_uniforms, accepted, space):  # type: ignore[no-untyped-def]
-    """Propose new parameters for every group, given the shared ones, once for every weight.
+def sweep_groups(problem, plan, x, s, keep, randoms, accepted, space):  # type: ignore[no-untyped-def]
+    """Propose new parameters for every group given the shared ones: all at once, then a single one of them.
 
-    With y the standardized deviation from the approximate conditional mean, the proposal is
-    weight * y + sqrt(1 - weight^2) * normal, which leaves the approximation invariant.
+    With y the standardized deviation from the approximate conditional mean, the first proposal is
+    keep * y + sqrt(1 - keep^2) * normal, which leaves the approximation invariant. The second is a long-tailed random
+    walk along an axis: where the density has longer tails than the approximation, the first would stay for long.
     """
+    normals, log_uniforms, axes, jumps = randoms
     width = plan.local.shape[1]
     scale, mean, R = np.empty(width), np.empty(width), np.empty((width, width))
-    y, proposal, before = np.empty(width), np.empty(width), np.empty(width)
+    y, fresh, before, inverse = np.empty(width), np.empty(width), np.empty(width), np.empty(width)
+    rest = math.sqrt(1.0 - keep * keep)
     for g in range(plan.local.shape[0]):
         n = 0
         while n < width and plan.local[g, n] >= 0:
             n += 1
         if n == 0:
             continue
-        mean[:] = 0.0
-        conditional_normal(problem, plan, x, s, g, n, scale, R, mean)
+        local = plan.local[g]
+        conditional_normal(problem, plan, x, s, g, n, scale, R, inverse, mean)
         current = group_target(problem, plan, x, s, g, n, space)
+        y[:] = 0.0
         for i in range(n):
-            y[i] = 0.0
-            for k in range(i, n):
-                y[i] += R[k, i] * (x[plan.local[g, k]] - mean[k])
-        for w in range(weights.size):
-            rest = math.sqrt(1.0 - weights[w] * weights[w])
-            gain = 0.0
+            before[i] = x[local[i]]
+            for k in range(i + 1):
+                y[k] += R[i, k] * (before[i] - mean[i])
+        gain = 0.0
+        for i in range(n):
+            fresh[i] = keep * y[i] + rest * normals[local[i]]
+            gain += 0.5 * (fresh[i] * fresh[i] - y[i] * y[i])
+        solve_transposed(R, inverse, n, fresh)
+        for i in range(n):
+            k = local[i]
+            x[k] = mean[i] + fresh[i]
+        new = group_target(problem, plan, x, s, g, n, space)
+        if log_uniforms[0, g] < new - current + gain:
+            current = new
+            accepted[g] += 1.0
+        else:
             for i in range(n):
-                k = plan.local[g, i]
-                before[i] = x[k]
-                fresh = weights[w] * y[i] + rest * normals[w, k]
-                gain += 0.5 * (fresh * fresh - y[i] * y[i])
-                proposal[i] = fresh
-            for i in range(n):
-                x[plan.local[g, i]] = proposal[i]
-            solve_local(R, n, plan.local[g], x)
-            for i in range(n):
-                x[plan.local[g, i]] += mean[i]
-            new = group_target(problem, plan, x, s, g, n, space)
-            if log_uniforms[w, g] < new - current + gain:
-                current = new
-                accepted[w, g] += 1.0
-                for i in range(n):
-                    y[i] = proposal[i]
-            else:
-                for i in range(n):
-                    x[plan.local[g, i]] = before[i]
-
-
-@cached_njit
-def solve_local(R, n, places, x):  # type: ignore[no-untyped-def]
-    """Solve R'v = x[places] and write v there."""
-    for i in range(n - 1, -1, -1):
-        v = x[places[i]]
-        for k in range(i + 1, n):
-            v -= R[k, i] * x[places[k]]
-        x[places[i]] = v / R[i, i]
+                x[local[i]] = before[i]
+        i = int(axes[g] * n)
+        k = local[i]
+        old = x[k]
+        x[k] = old + jumps[g] * inverse[i]
+        if not log_uniforms[1, g] < group_target(problem, plan, x, s, g, n, space) - current:
+            x[k] = old
 
 
 @cached_njit
@@ -219,19 +220,44 @@ def direct_loglik(problem, x, s, mu, e, space):  # type: ignore[no-untyped-def]
 
 @cached_njit
 def shared_slope(problem, plan, start, step, coordinates, natural, slope, grad, out):  # type: ignore[no-untyped-def]
-    """Log density in the sampler's coordinates at start + T step, and its gradient by the step, in `out`."""
+    """Log density at start + T step and its gradient by the step, in `out`.
+
+    In the sampler's coordinates, except that spreads t are moved on their own scale and through zero: with all
+    deviations reversed, a negative spread is the same as a positive one, and the density is smooth there.
+    """
     coordinates[:] = start
+    K = problem.shear.shape[0]
+    for k in range(K):
+        scale = problem.scale[problem.shear[k, 3]]
+        if scale >= 0:
+            coordinates[scale] = math.exp(start[scale])
     for r in range(plan.reach.size):
         for c in range(step.size):
             coordinates[plan.reach[r]] += plan.T[r, c] * step[c]
+    added = 0.0
+    for k in range(K):
+        scale = problem.scale[problem.shear[k, 3]]
+        if scale < 0:
+            continue
+        t = coordinates[scale]
+        coordinates[scale] = math.log(abs(t))
+        added -= coordinates[scale]
+        if t < 0.0:
+            for i in range(problem.shear[k, 1], problem.shear[k, 1] + problem.shear[k, 2]):
+                coordinates[i] = -coordinates[i]
     natural_parameters(problem, coordinates, natural)
-    total = density(problem, natural, slope)
-    total += pull_back(problem, coordinates, natural, slope, grad)
+    added += density(problem, natural, slope)
+    added += pull_back(problem, coordinates, natural, slope, grad)
+    for k in range(K):
+        scale, first = problem.scale[problem.shear[k, 3]], problem.shear[k, 1]
+        if scale >= 0:
+            reversed_sign = coordinates[first] * start[first] < 0.0
+            grad[scale] = (grad[scale] - 1.0) * math.exp(-coordinates[scale]) * (-1.0 if reversed_sign else 1.0)
     for c in range(step.size):
         out[c] = 0.0
         for r in range(plan.reach.size):
             out[c] += plan.T[r, c] * grad[plan.reach[r]]
-    return total
+    return added
 
 
 @cached_njit
@@ -262,7 +288,7 @@ def move_shared(problem, plan, x, momentum, step_size, n_steps, log_uniform, buf
 
 
 @cached_njit
-def run_sweeps(problem, plan, x, weights, n_steps, randoms, draws, accepted):  # type: ignore[no-untyped-def]
+def run_sweeps(problem, plan, x, keep, n_steps, randoms, draws, accepted):  # type: ignore[no-untyped-def]
     """Move x through one sweep per row of the random numbers, and keep where it was after each.
 
     Parameters
@@ -273,24 +299,25 @@ def run_sweeps(problem, plan, x, weights, n_steps, randoms, draws, accepted):  #
         A `Plan`.
     x
         Natural parameters, shape (P,); left where the last sweep ends.
-    weights
-        Share of the present deviation that each proposal of a sweep keeps, shape (W,).
+    keep
+        Share of the present deviation that proposals for a group keep; negative for over-relaxation.
     n_steps
         Steps of each Hamiltonian move.
     randoms
-        Tuple of standard normals of the groups' parameters (D, W, P), log uniforms (D, W, G); standard normals, chi
-        variates and log uniforms of the levels (D, K) each; momenta (D, D_c), step sizes and log uniforms (D,).
+        Tuple of standard normals of the groups' parameters (D, P), log uniforms (D, 2, G), uniforms and jumps of the
+        axes (D, G); standard normals, chi variates and log uniforms of the levels (D, K); momenta (D, D_c), step sizes
+        and log uniforms (D,).
     draws
         Filled with x after every sweep, shape (D, P).
     accepted
-        Counts of accepted proposals are added, shape (W, G).
+        Counts of accepted proposals are added, shape (G,).
 
     Returns
     -------
     int
         Hamiltonian steps taken.
     """
-    normals, log_uniforms, levels, chis, level_uniforms, momenta, step_sizes, shared_uniforms = randoms
+    normals, log_uniforms, axes, jumps, levels, chis, level_uniforms, momenta, step_sizes, shared_uniforms = randoms
     space = working_arrays(problem)
     P, width, n_shared = x.size, x.size + problem.shear.shape[0], plan.T.shape[1]
     polar = 0
@@ -309,6 +336,6 @@ def run_sweeps(problem, plan, x, weights, n_steps, randoms, draws, accepted):  #
             )
         fill_scales(problem, x, s)
         move_levels(problem, x, s, levels[d], chis[d], level_uniforms[d], space)
-        sweep_groups(problem, plan, x, s, weights, normals[d], log_uniforms[d], accepted, space)
+        sweep_groups(problem, plan, x, s, keep, (normals[d], log_uniforms[d], axes[d], jumps[d]), accepted, space)
         draws[d] = x
     return taken

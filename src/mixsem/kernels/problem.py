@@ -23,6 +23,7 @@ __all__ = [
     "IDENTITY",
     "INVERSE_GAMMA",
     "LAMBDA",
+    "LEAST_FOR_POLAR",
     "LOG",
     "NORMAL",
     "PSI",
@@ -48,6 +49,10 @@ FLAT, NORMAL, GAMMA, HALF_NORMAL, HALF_T, INVERSE_GAMMA, BETA_PRIOR = 0, 1, 2, 3
 #: chain that strayed there in its warm-up would find a peak that consists of them. On the log scale that is 23 units
 #: down a tail that falls by half a unit or more each.
 SMALLEST_UNIQUE = 1e-10
+
+
+#: With deviations over fewer groups, the sampler's direction of them could be undefined; see `mixsem.kernels.shear`.
+LEAST_FOR_POLAR = 8
 
 
 class Problem(NamedTuple):

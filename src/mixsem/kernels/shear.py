@@ -22,10 +22,7 @@ import math
 
 from .compiled import cached_njit
 
-__all__ = ["LEAST_FOR_POLAR", "natural_parameters", "pull_back", "sheared_parameters"]
-
-#: With fewer groups the length of w could come close to zero, where its direction is undefined.
-LEAST_FOR_POLAR = 8
+__all__ = ["natural_parameters", "pull_back", "sheared_parameters"]
 
 
 @cached_njit

@@ -21,6 +21,7 @@ from ..syntax.table import ParameterTable
 if TYPE_CHECKING:
     from .mgbcfa import MGBCFA
     from .mlcfa import MLCFA
+    from .prior_grid import PriorVarianceChoice
 
 __all__ = ["BayesianBlock", "BayesianFit", "ScoreSummary"]
 
@@ -102,6 +103,8 @@ class BayesianFit(Displayed):
         The blocks with their draws.
     notices
         Statistical trouble, by parameter and group.
+    prior_choice
+        How prior variances compared, if several were given to choose from, else None.
     """
 
     specification: MLCFA | MGBCFA
@@ -113,6 +116,7 @@ class BayesianFit(Displayed):
     Phi: Array
     blocks: tuple[BayesianBlock, ...]
     notices: tuple[Notice, ...]
+    prior_choice: PriorVarianceChoice | None = None
 
     @property
     def groups(self) -> tuple[Hashable, ...]:

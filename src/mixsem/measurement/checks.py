@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import (
     ConvergenceWarning,
@@ -15,10 +16,13 @@ from ..errors import (
     WeakMarkerWarning,
     enumerate_briefly,
 )
-from ..model.matrices import LAMBDA, PSI, THETA
+from ..model.matrices import LAMBDA, PSI, THETA, ModelMap
+from ..syntax.table import ParameterTable
 from .fit import BlockFit
 
-__all__ = ["measurement_notices"]
+__all__ = ["measurement_notices", "single_indicators", "weak_markers"]
+
+Array = NDArray[np.float64]
 
 #: A marker variable that shares less than this part of its variance with the factor is weak.
 WEAK = 0.04
@@ -31,8 +35,9 @@ def measurement_notices(blocks: Sequence[BlockFit], groups: Sequence[Hashable]) 
         notices += _convergence(block, groups)
         notices += _heywood(block, groups)
         notices += _indefinite(block, groups)
-        notices += _weak_markers(block)
-        notices += _single_indicators(block)
+        implied, values = block.model.implied(block.optimum.theta), block.model.entry_values(block.optimum.theta)
+        notices += weak_markers(block.model, values, implied.Phi, implied.Sigma)
+        notices += single_indicators(block.table)
     return notices
 
 
@@ -103,18 +108,25 @@ def _indefinite(block: BlockFit, groups: Sequence[Hashable]) -> list[Notice]:
     return notices
 
 
-def _weak_markers(block: BlockFit) -> list[Notice]:
-    """Marker variables that hardly depend on their factor: all other loadings are relative to them."""
-    model, theta = block.model, block.optimum.theta
-    implied = model.implied(theta)
-    values = model.entry_values(theta)
+def weak_markers(model: ModelMap, values: Array, Phi: Array, Sigma: Array) -> list[Notice]:
+    """Marker variables that hardly depend on their factor: all other loadings are relative to them.
+
+    Parameters
+    ----------
+    model
+        The compiled block.
+    values
+        Values of its entries, shape (G, E).
+    Phi, Sigma
+        Covariances of factors, shape (G, m, m), and of items, shape (G, p, p), as the model implies them.
+    """
     notices = []
     for e in np.flatnonzero(model.matrix == LAMBDA):
         if not ((model.free[:, e] < 0) & (values[:, e] != 0)).all():
             continue
         i, q = int(model.row[e]), int(model.column[e])
-        share = float(np.median(values[:, e] ** 2 * implied.Phi[:, q, q] / implied.Sigma[:, i, i]))
-        factor, item = block.factors[q], block.items[i]
+        share = float(np.median(values[:, e] ** 2 * Phi[:, q, q] / Sigma[:, i, i]))
+        factor, item = model.factors[q], model.observed[i]
         if share < WEAK:
             text = (
                 f"{factor}: the marker variable {item} shares only {max(share, 0.0):.1%} of its variance with the"
@@ -125,11 +137,11 @@ def _weak_markers(block: BlockFit) -> list[Notice]:
     return notices
 
 
-def _single_indicators(block: BlockFit) -> list[Notice]:
+def single_indicators(table: ParameterTable) -> list[Notice]:
     """Factors with one item, whose unique variance nobody set: taken as zero, as lavaan does."""
     notices = []
-    for row in block.table.rows:
-        if row.op != "~~" or row.lhs != row.rhs or row.lhs in block.factors or row.user:
+    for row in table.rows:
+        if row.op != "~~" or row.lhs != row.rhs or row.lhs in table.factors or row.user:
             continue
         if all(value == 0.0 for value in row.fixed):
             notices.append(

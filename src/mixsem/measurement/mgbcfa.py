@@ -19,13 +19,15 @@ from ..syntax.support import require_measurement_model
 from ..syntax.table import ParameterTable, measurement_table
 from .bayes_blocks import Progress, fit_blocks
 from .bayes_checks import bayesian_notices
-from .bayes_fit import BayesianFit, assemble
+from .bayes_fit import BayesianBlock, BayesianFit, assemble
 from .blocks import Blocks, partition_factors
+from .prior_grid import best_of_grid, variance_grid
 
 __all__ = ["MGBCFA", "PriorVariance"]
 
-#: Prior variance of loading differences: one for all loadings, or by loading or factor; None for no constraint.
-PriorVariance = float | None | Mapping[str, float | None]
+#: Prior variance of loading differences: one for all loadings, or by loading or factor, or several to choose from;
+#: None for no constraint.
+PriorVariance = float | None | Mapping[str, float | None] | Sequence[float | None]
 
 DEFAULT_VARIANCE = 0.01
 
@@ -44,7 +46,8 @@ class MGBCFA:
     prior_variance
         Variance v of the difference between a group's loading and the reference group's, in the items' own units:
         a number for all loadings, 0 for exact invariance, None for none; or a mapping from loadings
-        (``"F =~ x3"``) or factors to such numbers, where what is not named has 0.01.
+        (``"F =~ x3"``) or factors to such numbers, where what is not named has 0.01; or several numbers, of which
+        every block takes the one with the smallest DIC (``fit.prior_choice``; see `choose_prior_variance`).
     symmetric
         Loadings vary with variance v/2 around a common value, so that no group is special. Any two groups then
         differ with variance v.
@@ -64,6 +67,8 @@ class MGBCFA:
 
     References
     ----------
+    Zhao, Vermunt & De Roover (2025), Mixture multigroup Bayesian SEM with approximate measurement invariance for
+    comparing structural relations across many groups. Methodology 21, 286-312.
     Muthén & Asparouhov (2012), Bayesian structural equation modeling. Psychological Methods 17, 313-335.
     """
 
@@ -103,33 +108,44 @@ class MGBCFA:
         require_measurement_model(syntax)
         moments = as_moments(data, syntax.indicators, group)
         table = measurement_table(syntax, groups=moments.groups)
-        variances = loading_variances(table, self.prior_variance)
+        parts = partition_factors(table, self.blocks)
         reference = None if self.symmetric else _reference_index(moments, self.reference)
 
-        def role_of(model: ModelMap, e: int) -> Role:
-            if model.matrix[e] != LAMBDA:
-                return Free()
-            variance = variances[model.entries[e]]
-            if variance is None:
-                return Free()
-            return Equal() if variance == 0.0 else Approximate(variance, reference)
+        def sample(prior_variance: PriorVariance, report: Progress | None) -> tuple[BayesianBlock, ...]:
+            variances = loading_variances(table, prior_variance)
+            return fit_blocks(
+                table,
+                parts,
+                moments,
+                lambda model, e: _role(model, e, variances, reference),
+                priors=priors,
+                means=self.means,
+                method=self.method,
+                sampling=self.sampling,
+                seed=seed,
+                progress=report,
+            )
 
-        blocks = fit_blocks(
-            table,
-            partition_factors(table, self.blocks),
-            moments,
-            role_of,
-            priors=priors,
-            means=self.means,
-            method=self.method,
-            sampling=self.sampling,
-            seed=seed,
-            progress=progress,
-        )
+        choice = None
+        if isinstance(self.prior_variance, list | tuple):
+            grid = variance_grid([_as_variance(v) for v in self.prior_variance])
+            blocks, choice = best_of_grid(
+                grid, sample, moments.groups, method=self.method, seed=seed, progress=progress
+            )
+        else:
+            blocks = sample(self.prior_variance, progress)
         notices = (*moments.notices, *bayesian_notices(blocks, moments.groups, priors, self.method))
         notify(notices)
         matrices = assemble(table.factors, table.observed, blocks)
-        return BayesianFit(self, moments, table.factors, table.observed, *matrices, blocks, notices)
+        return BayesianFit(self, moments, table.factors, table.observed, *matrices, blocks, notices, choice)
+
+
+def _role(model: ModelMap, e: int, variances: Mapping[str, float | None], reference: int | None) -> Role:
+    """Loadings are approximately equal, everything else is free in every group."""
+    variance = variances[model.entries[e]] if model.matrix[e] == LAMBDA else None
+    if variance is None:
+        return Free()
+    return Equal() if variance == 0.0 else Approximate(variance, reference)
 
 
 def loading_variances(table: ParameterTable, prior_variance: PriorVariance) -> dict[str, float | None]:
@@ -142,11 +158,9 @@ def loading_variances(table: ParameterTable, prior_variance: PriorVariance) -> d
     """
     loadings = {row.name: row.lhs for row in table.rows if row.op == "=~"}
     if not isinstance(prior_variance, Mapping):
-        _require_variance(prior_variance)
-        return dict.fromkeys(loadings, prior_variance)
-    named = {"".join(str(name).split()): variance for name, variance in prior_variance.items()}
-    for name, variance in named.items():
-        _require_variance(variance)
+        return dict.fromkeys(loadings, _as_variance(prior_variance))
+    named = {"".join(str(name).split()): _as_variance(variance) for name, variance in prior_variance.items()}
+    for name in named:
         if name not in loadings and name not in table.factors:
             raise OptionError(
                 f"prior_variance= names {name!r}, which is neither a loading nor a factor",
@@ -156,14 +170,14 @@ def loading_variances(table: ParameterTable, prior_variance: PriorVariance) -> d
     return {name: named.get(name, named.get(factor, DEFAULT_VARIANCE)) for name, factor in loadings.items()}
 
 
-def _require_variance(variance: object) -> None:
+def _as_variance(variance: object) -> float | None:
     if variance is None:
-        return
-    if isinstance(variance, Sequence) or not isinstance(variance, int | float) or isinstance(variance, bool):
+        return None
+    if not isinstance(variance, int | float) or isinstance(variance, bool):
         raise OptionError(
             f"prior_variance={variance!r}",
-            allowed="a number, None, or a mapping from loadings or factors to such",
-            todo="for several variances to choose from, use choose_prior_variance",
+            allowed="a number, None, a mapping from loadings or factors to such, or several to choose from",
+            todo="start with 0.01, or choose from (0.001, 0.005, 0.01, 0.05, 0.1)",
         )
     if not (math.isfinite(variance) and variance >= 0):
         raise OptionError(
@@ -171,6 +185,7 @@ def _require_variance(variance: object) -> None:
             allowed="a number that is not negative, or None for no constraint",
             todo="start with 0.01",
         )
+    return float(variance)
 
 
 def _reference_index(moments: SampleMoments, reference: Hashable | None) -> int:
@@ -181,5 +196,5 @@ def _reference_index(moments: SampleMoments, reference: Hashable | None) -> int:
     raise DataError(
         f"reference={reference!r} is not a group",
         allowed=enumerate_briefly(moments.groups),
-        todo=did_you_mean(str(reference), [str(g) for g in moments.groups]),
+        todo=did_you_mean(str(reference), [str(g) for g in moments.groups]) or "name one of them",
     )

@@ -56,7 +56,8 @@ class MLCFA:
 
     References
     ----------
-    Zhao et al. (2025), Mixture multilevel SEM.
+    Zhao, Vermunt & De Roover (2025), Mixture multilevel SEM vs. multilevel SEM for comparing structural relations
+    across groups in presence of measurement non-invariance. Frontiers in Psychology 16, equations 1 to 5.
     """
 
     measurement: str

@@ -9,8 +9,10 @@ import numpy as np
 
 from ..errors import OptionError
 from ..measurement.fit import BlockFit, MeasurementFit
+from ..multilevel.fit import MultilevelFit
 from ..structural.fit import MixtureFit
 from ..structural.select import MixtureSelection
+from .multilevel_tables import multilevel_glance, multilevel_parameters
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +36,9 @@ def tidy(fit: object) -> pd.DataFrame:
         ``p_value``, ``free``; a parameter that is equal over groups is repeated in each of them.
         Of a `MixtureFit`: ``cluster``, ``outcome``, ``predictor``, ``estimate``, ``equal`` (the same in all
         clusters), ``fixed``. Of a `MixtureSelection`: the same with ``k``, the number of clusters.
+        Of a `MultilevelFit`: ``lhs``, ``op``, ``rhs``, ``what`` (``"equal"`` over groups; ``"mean"`` or ``"sd"`` over
+        groups), ``scale`` (of a mean or SD that is not on the parameter's own), ``estimate``, ``sd``, ``lower``,
+        ``upper``; the regressions of each group are in ``fit.regressions``.
 
     Raises
     ------
@@ -68,7 +73,8 @@ def glance(fit: object) -> pd.DataFrame:
     pandas.DataFrame
         Of a `MeasurementFit` one row per measurement block with its fit measures; of a `MixtureFit` one row
         with log-likelihoods, parameters, information criteria (``_observed``: on the log-likelihood of the
-        indicators), entropy R2 and starts; of a `MixtureSelection` one such row per number of clusters.
+        indicators), entropy R2 and starts; of a `MixtureSelection` one such row per number of clusters; of a
+        `MultilevelFit` one row with sizes, draws, the mean log-likelihood and whether there was sampling trouble.
 
     Raises
     ------
@@ -195,6 +201,10 @@ def _glance_selection(fit: MixtureSelection) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(fit.rows())
+
+
+tidy.register(MultilevelFit, multilevel_parameters)
+glance.register(MultilevelFit, multilevel_glance)
 
 
 def _unknown(fit: object, function: str) -> OptionError:

@@ -7,9 +7,16 @@ from functools import singledispatch
 
 from ..errors import Notice, OptionError
 from ..factors.moments import FactorMoments
+from ..measurement.bayes_measures import BayesFitMeasures
+from ..measurement.diagnostics import Diagnostics
 from ..measurement.fit import MeasurementFit
+from ..measurement.prior_grid import PriorVarianceChoice
+from ..multilevel.compare import GroupComparison
+from ..multilevel.fit import MultilevelFit
 from ..structural.fit import MixtureFit
 from ..structural.select import MixtureSelection
+from .bayes_tables import choice_entries, measures_table, variance_table
+from .diagnostic_tables import diagnostics_table
 from .document import Listing, Prose, Summary
 from .factor_tables import correlation_table, factor_facts, factor_table
 from .measurement_tables import fit_table, loading_table, measurement_facts
@@ -21,6 +28,7 @@ from .mixture_tables import (
     selection_table,
     starts_text,
 )
+from .multilevel_tables import hyper_table, multilevel_facts, pair_table
 from .table import Table
 from .values import plural
 from .words import ADVICE, choice_lines, choice_remarks, join, single_remarks
@@ -142,6 +150,38 @@ def _summary_factors(moments: FactorMoments) -> Summary:
     tables = [factor_table(moments)]
     tables += [correlation_table(moments)] if len(moments.factors) > 1 else []
     return Summary(title, (Listing("", factor_facts(moments)), *tables, *warning_listing(moments.notices)))
+
+
+@summary.register(MultilevelFit)
+def _summary_multilevel(fit: MultilevelFit) -> Summary:
+    size = f"{plural(len(fit.factors), 'factor')}, {plural(len(fit.items), 'item')}, {plural(len(fit.groups), 'group')}"
+    facts = Listing("", multilevel_facts(fit))
+    return Summary(f"Multilevel SEM: {size}", (facts, hyper_table(fit), *warning_listing(fit.notices)))
+
+
+@summary.register(GroupComparison)
+def _summary_comparison(comparison: GroupComparison) -> Summary:
+    said = Prose("", comparison.statements, bullets=len(comparison.statements) > 1)
+    return Summary(f"Comparison of {plural(len(comparison.groups), 'group')}", (said, pair_table(comparison)))
+
+
+@summary.register(Diagnostics)
+def _summary_diagnostics(found: Diagnostics) -> Summary:
+    size = f"{plural(found.n_chains, 'chain')} of {plural(found.n_draws, 'draw')}"
+    size = size if found.method == "nuts" else f"{found.n_chains * found.n_draws:,} independent draws ({found.method})"
+    return Summary(f"Sampling: {size}", (diagnostics_table(found),))
+
+
+@summary.register(BayesFitMeasures)
+def _summary_measures(measures: BayesFitMeasures) -> Summary:
+    size = f"{plural(len(measures.blocks), 'block')}, {plural(len(measures.groups), 'group')}"
+    return Summary(f"Fit measures: {size}", (measures_table(measures), *warning_listing(measures.notices)))
+
+
+@summary.register(PriorVarianceChoice)
+def _summary_choice(choice: PriorVarianceChoice) -> Summary:
+    chosen = Listing("Smallest DIC", choice_entries(choice))
+    return Summary("Prior variance of loading differences", (variance_table(choice), chosen))
 
 
 def _size(fit: MixtureFit) -> str:
