@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
 
-from .data.intake import Data
+import numpy as np
+
+from .bayes.draws import DEFAULT_SAMPLING, Sampling
+from .data.intake import Data, as_moments
 from .factors.sam import factor_moments
 from .measurement.blocks import Blocks
 from .measurement.mgcfa import MGCFA
-from .options import Names
+from .options import Names, as_names
 from .structural.fit import MixtureFit
 from .structural.mixture import Progress, StructuralMixture
+from .structural.options import check_options, cluster_numbers
+from .structural.path_model import compile_structural
 from .structural.select import MixtureSelection
-from .structural.starts import Start
+from .structural.starts import Start, starting_partitions
+from .syntax.sem import parse_model
+from .syntax.support import require_measurement_model
 
-__all__ = ["mmgsem"]
+if TYPE_CHECKING:
+    from .bayes.priors import Priors
+    from .measurement.mgbcfa import MGBCFA, PriorVariance
+    from .measurement.mlcfa import MLCFA
+
+__all__ = ["mixmg_bsem", "mixml_sem", "mmgsem"]
 
 
 def mmgsem(
@@ -100,4 +113,203 @@ def mmgsem(
     mixture = StructuralMixture(
         structural, k, residuals=residuals, equal=equal_regressions, n_starts=n_starts, start=start
     )
+    return mixture.fit(factor_moments(step1), seed=seed, progress=progress)
+
+
+def mixml_sem(
+    measurement: str,
+    structural: str,
+    data: Data,
+    group: str | None = None,
+    *,
+    k: int | Sequence[int],
+    random: Names = ("loadings", "residuals", "factor variances", "factor correlations"),
+    blocks: Blocks = "factor",
+    priors: Priors | str = "default",
+    method: str = "nuts",
+    sampling: Sampling = DEFAULT_SAMPLING,
+    residuals: str = "group",
+    equal_regressions: Names = (),
+    n_starts: int = 200,
+    start: Start = "hard",
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> MixtureFit | MixtureSelection:
+    """Mixture multilevel SEM: clusters of groups when loadings vary at random over many, possibly small groups.
+
+    Step 1 samples a multilevel CFA (`MLCFA`), step 2 takes its factor scores as single indicators of the factors
+    (`factor_moments`), step 3 clusters the groups on the regressions among factors (`StructuralMixture`).
+
+    Parameters
+    ----------
+    measurement, structural, data, group, k
+        Models in lavaan syntax, data, column of the group, and number (or numbers) of clusters, as in `mmgsem`.
+    random
+        Kinds of parameters, or single ones, that vary over groups, see `MLCFA`; all others are equal.
+    blocks
+        Measurement blocks: ``"factor"``, ``"joint"`` or a partition of the factors.
+    priors
+        Name of a set of priors, or a `Priors` object, see `MLCFA`.
+    method
+        ``"nuts"``: Markov chain Monte Carlo; ``"laplace"``: a fast approximation.
+    sampling
+        Chains, draws and tuning of step 1.
+    residuals, equal_regressions, n_starts, start, progress
+        Of step 3, as in `mmgsem`; step 1 reports its progress as the stage ``"measurement"``.
+    seed
+        Seed of the posterior draws and of the random starts.
+
+    Returns
+    -------
+    MixtureFit or MixtureSelection
+        One fit if `k` is a number, a mapping from k to fits with a selection table if it is several. The fitted
+        measurement model is ``.moments.measurement`` of a fit.
+
+    Raises
+    ------
+    ModelSyntaxError, ModelError, DataError, OptionError
+        As the three steps do.
+
+    Examples
+    --------
+    With the fast approximation in the place of Markov chains:
+
+    >>> import mixsem as mx
+    >>> survey = mx.data.simulated_survey()
+    >>> measurement, structural = mx.data.survey_models()
+    >>> quick = mx.Sampling(draws=100)
+    >>> fit = mx.mixml_sem(
+    ...     measurement, structural, survey, "country", k=4, n_starts=20, method="laplace", sampling=quick, seed=1
+    ... )
+    >>> fit.moments.method, round(fit.entropy_r2, 2)
+    ('mixml-sem', 0.99)
+
+    References
+    ----------
+    Zhao et al. (2025), Mixture multilevel SEM.
+    """
+    from .measurement.mlcfa import MLCFA
+
+    model = MLCFA(measurement, random=random, blocks=blocks, priors=priors, method=method, sampling=sampling)
+    mixture = StructuralMixture(
+        structural, k, residuals=residuals, equal=equal_regressions, n_starts=n_starts, start=start
+    )
+    return _sample_and_cluster(model, mixture, data, group, seed, progress)
+
+
+def mixmg_bsem(
+    measurement: str,
+    structural: str,
+    data: Data,
+    group: str | None = None,
+    *,
+    k: int | Sequence[int],
+    prior_variance: PriorVariance = 0.01,
+    symmetric: bool = False,
+    reference: Hashable | None = None,
+    blocks: Blocks = "factor",
+    priors: Priors | str = "blavaan",
+    method: str = "nuts",
+    sampling: Sampling = DEFAULT_SAMPLING,
+    residuals: str = "group",
+    equal_regressions: Names = (),
+    n_starts: int = 200,
+    start: Start = "hard",
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> MixtureFit | MixtureSelection:
+    """Mixture multigroup Bayesian SEM: clusters of groups whose loadings are approximately equal.
+
+    Step 1 samples a multigroup CFA with small-variance priors on loading differences (`MGBCFA`), step 2 takes its
+    factor scores as single indicators of the factors (`factor_moments`), step 3 clusters the groups on the
+    regressions among factors (`StructuralMixture`).
+
+    Parameters
+    ----------
+    measurement, structural, data, group, k
+        Models in lavaan syntax, data, column of the group, and number (or numbers) of clusters, as in `mmgsem`.
+    prior_variance
+        Prior variance of the difference between a group's loading and the reference group's, or several to choose
+        from, see `MGBCFA`.
+    symmetric
+        Loadings vary around a common value instead of the reference group's.
+    reference
+        Label of the reference group; None for the first one.
+    blocks
+        Measurement blocks: ``"factor"``, ``"joint"`` or a partition of the factors.
+    priors
+        Name of a set of priors, or a `Priors` object, see `MGBCFA`.
+    method
+        ``"nuts"``: Markov chain Monte Carlo; ``"laplace"``: a fast approximation.
+    sampling
+        Chains, draws and tuning of step 1.
+    residuals, equal_regressions, n_starts, start, progress
+        Of step 3, as in `mmgsem`; step 1 reports its progress as the stage ``"measurement"``.
+    seed
+        Seed of the posterior draws and of the random starts.
+
+    Returns
+    -------
+    MixtureFit or MixtureSelection
+        One fit if `k` is a number, a mapping from k to fits with a selection table if it is several. The fitted
+        measurement model is ``.moments.measurement`` of a fit.
+
+    Raises
+    ------
+    ModelSyntaxError, ModelError, DataError, OptionError
+        As the three steps do.
+
+    Examples
+    --------
+    With the fast approximation in the place of Markov chains:
+
+    >>> import mixsem as mx
+    >>> survey = mx.data.simulated_survey()
+    >>> measurement, structural = mx.data.survey_models()
+    >>> quick = mx.Sampling(draws=100)
+    >>> fit = mx.mixmg_bsem(
+    ...     measurement, structural, survey, "country", k=4, n_starts=20, method="laplace", sampling=quick, seed=1
+    ... )
+    >>> fit.moments.method, round(fit.entropy_r2, 2)
+    ('mixmg-bsem', 0.99)
+
+    References
+    ----------
+    Zhao et al., Mixture multigroup Bayesian SEM.
+    """
+    from .measurement.mgbcfa import MGBCFA
+
+    model = MGBCFA(
+        measurement,
+        prior_variance=prior_variance,
+        symmetric=symmetric,
+        reference=reference,
+        blocks=blocks,
+        priors=priors,
+        method=method,
+        sampling=sampling,
+    )
+    mixture = StructuralMixture(
+        structural, k, residuals=residuals, equal=equal_regressions, n_starts=n_starts, start=start
+    )
+    return _sample_and_cluster(model, mixture, data, group, seed, progress)
+
+
+def _sample_and_cluster(
+    model: MLCFA | MGBCFA,
+    mixture: StructuralMixture,
+    data: Data,
+    group: str | None,
+    seed: int | None,
+    progress: Progress | None,
+) -> MixtureFit | MixtureSelection:
+    """The three steps; what can be wrong with the third is looked for before minutes go into the first."""
+    syntax = parse_model(model.measurement)
+    require_measurement_model(syntax)
+    check_options(mixture, seed)
+    compile_structural(mixture.structural, syntax.factors, equal=as_names(mixture.equal))
+    moments = as_moments(data, syntax.indicators, group)
+    for k in cluster_numbers(mixture.k, moments.n_groups):
+        starting_partitions(mixture.start, moments.groups, k, 1, np.random.default_rng(0))
+    step1 = model.fit(moments, seed=seed, progress=progress)
     return mixture.fit(factor_moments(step1), seed=seed, progress=progress)

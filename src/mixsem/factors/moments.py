@@ -13,6 +13,7 @@ from ..display import Displayed
 from ..errors import DataError, Notice, UnsupportedModelError, enumerate_briefly
 
 if TYPE_CHECKING:
+    from ..measurement.bayes_fit import BayesianFit
     from ..measurement.fit import MeasurementFit
 
 __all__ = ["FactorMoments", "positive_uniqueness", "repair_covariances"]
@@ -37,9 +38,10 @@ class FactorMoments(Displayed):
     n
         People per group, shape (G,).
     Phi
-        Factor covariances, shape (G, Q, Q), positive definite.
+        Factor covariances, shape (G, Q, Q), positive definite; with divisor n from maximum likelihood, and as if
+        with n - 1 (population values) from factor scores.
     indicators
-        Names of what was observed: the items, or one factor score per factor; length p.
+        Names of what was observed: the items, or factor scores named ``"score of F"``; length p.
     Lambda, Theta
         Loadings, shape (G, p, Q), and unique (co)variances, shape (G, p, p), of the indicators.
     observed
@@ -49,7 +51,7 @@ class FactorMoments(Displayed):
     n_measurement
         Free measurement parameters, counted in the information criteria.
     method
-        ``"mmgsem"`` or the name of the method whose step 1 this came from.
+        The method whose step 1 this came from: ``"mmgsem"``, ``"mixml-sem"``, ``"mixmg-bsem"``, or ``"given"``.
     notices
         Statistical trouble so far, steps 1 and 2.
     measurement
@@ -79,7 +81,7 @@ class FactorMoments(Displayed):
     n_measurement: int
     method: str = "given"
     notices: tuple[Notice, ...] = ()
-    measurement: MeasurementFit | None = None
+    measurement: MeasurementFit | BayesianFit | None = None
 
     @property
     def n_groups(self) -> int:
@@ -94,6 +96,8 @@ class FactorMoments(Displayed):
     def select(self, factors: Sequence[str]) -> FactorMoments:
         """Keep some factors and their indicators.
 
+        Scores of factors estimated together stay what they are: those of the kept factors.
+
         Parameters
         ----------
         factors
@@ -102,11 +106,31 @@ class FactorMoments(Displayed):
         Raises
         ------
         UnsupportedModelError
-            If a factor that is left out shares an indicator with one that is kept.
+            If a factor that is left out shares an item with one that is kept.
         """
         if tuple(factors) == self.factors:
             return self
         q = [self.factors.index(f) for f in factors]
+        if len(self.indicators) == len(self.factors):
+            i, Lambda, Theta = np.array(q), *self._marginal(q)
+        else:
+            i = self._own_indicators(q)
+            Lambda, Theta = self.Lambda[:, i][:, :, q], self.Theta[:, i][:, :, i]
+        counted = self.n_measurement if self.measurement is None else self.measurement.count_measurement(factors)
+        return replace(
+            self,
+            factors=tuple(factors),
+            Phi=self.Phi[:, q][:, :, q],
+            indicators=tuple(self.indicators[j] for j in i),
+            Lambda=Lambda,
+            Theta=Theta,
+            observed=self.observed[:, i][:, :, i],
+            reliability=self.reliability[:, q],
+            n_measurement=counted,
+        )
+
+    def _own_indicators(self, q: list[int]) -> NDArray[np.int64]:
+        """Positions of the indicators of factors q; refuse any that also belong to a factor that is left out."""
         left_out = [i for i in range(len(self.factors)) if i not in q]
         loads = np.abs(self.Lambda).max(axis=0) > 0
         kept = loads[:, q].any(axis=1)
@@ -119,19 +143,25 @@ class FactorMoments(Displayed):
                     allowed="factors that are left out of the structural model, if their items are their own",
                     todo=f"add {self.factors[other]!r} to a regression",
                 )
-        i = np.flatnonzero(kept)
-        counted = self.n_measurement if self.measurement is None else self.measurement.count_measurement(factors)
-        return replace(
-            self,
-            factors=tuple(factors),
-            Phi=self.Phi[:, q][:, :, q],
-            indicators=tuple(self.indicators[j] for j in i),
-            Lambda=self.Lambda[:, i][:, :, q],
-            Theta=self.Theta[:, i][:, :, i],
-            observed=self.observed[:, i][:, :, i],
-            reliability=self.reliability[:, q],
-            n_measurement=counted,
+        return np.flatnonzero(kept)
+
+    def _marginal(self, q: list[int]) -> tuple[Array, Array]:
+        """Loadings and unique covariances of the indicators of factors q, one each, without the other factors.
+
+        Scores of factors estimated together load on each other's factors. What a score owes to factors that are left
+        out goes to its unique variance, but for the part that the kept factors predict.
+        """
+        Lambda, Theta = self.Lambda[:, q], self.Theta[:, q][:, :, q]
+        left_out = [i for i in range(len(self.factors)) if i not in q]
+        if not Lambda[:, :, left_out].any():
+            return Lambda[:, :, q], Theta
+        kept = self.Phi[:, q][:, :, q]
+        covariance = Lambda @ self.Phi
+        marginal = np.asarray(
+            np.linalg.solve(kept, covariance[:, :, q].swapaxes(1, 2)).swapaxes(1, 2), dtype=np.float64
         )
+        rest = covariance @ Lambda.swapaxes(1, 2) - marginal @ kept @ marginal.swapaxes(1, 2)
+        return marginal, Theta + 0.5 * (rest + rest.swapaxes(1, 2))
 
     @classmethod
     def from_covariances(cls, Phi: object, *, n: object, factors: object, groups: object) -> FactorMoments:

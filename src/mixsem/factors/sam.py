@@ -1,4 +1,4 @@
-"""Step 2 of MixMG-SEM: from item covariances to factor covariances (structural after measurement)."""
+"""Step 2: from a measurement model to factor covariances; here the structural-after-measurement mapping."""
 
 from __future__ import annotations
 
@@ -7,39 +7,34 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import (
-    LowReliabilityWarning,
-    NonPositiveDefiniteWarning,
-    Notice,
-    UnsupportedModelError,
-    enumerate_briefly,
-    notify,
-)
+from ..errors import OptionError, UnsupportedModelError, notify
+from ..measurement.fit import MeasurementFit
 from .moments import FactorMoments, positive_uniqueness, repair_covariances
+from .trouble import factor_notices
 
 if TYPE_CHECKING:
-    from ..measurement.fit import BlockFit, MeasurementFit
+    from ..measurement.bayes_fit import BayesianFit
+    from ..measurement.fit import BlockFit
 
 __all__ = ["factor_moments", "mapping_matrix"]
 
 Array = NDArray[np.float64]
 
-#: Below this reliability a factor's score in a group is mostly measurement error.
-LEAST_RELIABLE = 0.3
 
-
-def factor_moments(step1: MeasurementFit) -> FactorMoments:
+def factor_moments(step1: MeasurementFit | BayesianFit) -> FactorMoments:
     """Factor covariances of every group from a fitted measurement model.
 
-    With several measurement blocks, Phi_g = M_g (S_g - Theta_g) M_g' with M_g = (L' T^-1 L)^-1 L' T^-1, where L and
-    T are the group's Lambda and Theta (local structural-after-measurement). With one joint block it is the fitted
-    factor covariance matrix. Matrices that are not positive definite are replaced by the nearest that are, and a
-    `NonPositiveDefiniteWarning` names the groups.
+    From maximum likelihood with several measurement blocks, Phi_g = M_g (S_g - Theta_g) M_g' with
+    M_g = (L' T^-1 L)^-1 L' T^-1, where L and T are the group's Lambda and Theta (local structural-after-measurement).
+    With one joint block it is the fitted factor covariance matrix. From a Bayesian fit, factor scores are single
+    indicators whose loadings and unique variances follow from their posterior means and SDs; see
+    `mixsem.factors.single_indicator`. Matrices that are not positive definite are replaced by the nearest that are,
+    and a `NonPositiveDefiniteWarning` names the groups; a `LowReliabilityWarning` names factors that hardly vary.
 
     Parameters
     ----------
     step1
-        A fitted `MGCFA`.
+        A fitted `MGCFA`, `MLCFA` or `MGBCFA`.
 
     Returns
     -------
@@ -49,7 +44,10 @@ def factor_moments(step1: MeasurementFit) -> FactorMoments:
     Raises
     ------
     UnsupportedModelError
-        If factor (co)variances are fixed or equal in one of several blocks: the mapping cannot keep that.
+        If factor (co)variances are fixed or equal in one of several blocks of an `MGCFA`: the mapping cannot keep
+        that.
+    OptionError
+        If `step1` is anything else.
 
     Examples
     --------
@@ -62,8 +60,25 @@ def factor_moments(step1: MeasurementFit) -> FactorMoments:
 
     References
     ----------
-    Rosseel & Loh (2024), Psychological Methods 29, 561-588, equation 10.
+    Rosseel & Loh (2024), Psychological Methods 29, 561-588, equation 10. Zhao et al. (2025), Mixture multilevel SEM,
+    equations 6 to 9.
     """
+    if isinstance(step1, MeasurementFit):
+        return _mapped_moments(step1)
+    from ..measurement.bayes_fit import BayesianFit  # compiled kernels, which maximum likelihood does not need
+    from .single_indicator import single_indicator_moments
+
+    if isinstance(step1, BayesianFit):
+        return single_indicator_moments(step1)
+    raise OptionError(
+        f"factor_moments() got {type(step1).__name__}",
+        allowed="a MeasurementFit or a BayesianFit",
+        todo="give what .fit() of MGCFA, MLCFA or MGBCFA returned",
+    )
+
+
+def _mapped_moments(step1: MeasurementFit) -> FactorMoments:
+    """The structural-after-measurement mapping."""
     _refuse_constrained_covariances(step1)
     S, Lambda, Theta = step1.moments.select(step1.items).covariances, step1.Lambda, step1.Theta
     M = mapping_matrix(Lambda, positive_uniqueness(Theta, S))
@@ -71,7 +86,7 @@ def factor_moments(step1: MeasurementFit) -> FactorMoments:
     raw = step1.Phi if len(step1.blocks) == 1 else M @ (S - Theta) @ M.swapaxes(1, 2)
     Phi, repaired = repair_covariances(raw, score)
     reliability = np.clip(np.diagonal(Phi, axis1=1, axis2=2) / score, 0.0, 1.0)
-    notices = [*_repaired(step1, raw, repaired), *_unreliable(step1, reliability)]
+    notices = factor_notices(step1.factors, step1.groups, raw, repaired, reliability)
     notify(notices)
     return FactorMoments(
         factors=step1.factors,
@@ -132,39 +147,3 @@ def mapping_matrix(Lambda: Array, Theta: Array) -> Array:
     """
     weighted = np.linalg.solve(Theta, Lambda).swapaxes(1, 2)
     return np.linalg.solve(weighted @ Lambda, weighted)
-
-
-def _repaired(step1: MeasurementFit, raw: Array, repaired: NDArray[np.bool_]) -> list[Notice]:
-    if not repaired.any():
-        return []
-    groups = [step1.groups[g] for g in np.flatnonzero(repaired)]
-    negative = [
-        f"{step1.factors[q]} in {step1.groups[g]}" for g, q in np.argwhere(np.diagonal(raw, axis1=1, axis2=2) <= 0)
-    ]
-    detail = f" (no variance left for {enumerate_briefly(negative)})" if negative else ""
-    return [
-        Notice(
-            NonPositiveDefiniteWarning,
-            f"the factor covariance matrix is not positive definite in {enumerate_briefly(groups)}{detail}; it was"
-            " replaced by the nearest one that is. These groups say little about the regressions: they are too small,"
-            " or two factors are hardly distinct there.",
-            tuple(groups),
-        )
-    ]
-
-
-def _unreliable(step1: MeasurementFit, reliability: Array) -> list[Notice]:
-    """Factors that hardly vary in some groups."""
-    low = np.argwhere(reliability < LEAST_RELIABLE)
-    if not low.size:
-        return []
-    named = [f"{step1.factors[q]} in {step1.groups[g]} ({reliability[g, q]:.2f})" for g, q in low]
-    return [
-        Notice(
-            LowReliabilityWarning,
-            f"less than {LEAST_RELIABLE:.0%} of the variance of a factor's score is true variance:"
-            f" {enumerate_briefly(named)}. The regressions of these groups rest on next to nothing; check the items,"
-            " or leave the groups out.",
-            tuple(dict.fromkeys(step1.groups[int(g)] for g, _ in low)),
-        )
-    ]
