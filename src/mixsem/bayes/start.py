@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from ..kernels.posterior import density
-from ..kernels.problem import BETA, CORRELATION, LAMBDA, PSI, THETA
+from ..kernels.problem import BETA, CORRELATION, LAMBDA, PSI, THETA, Problem
 from .posterior import Posterior
+from .scales import factor_units
 
 __all__ = ["Evaluator", "central_point", "rough_point", "scattered_point"]
 
@@ -69,11 +70,9 @@ def rough_point(posterior: Posterior) -> Array:
         if what == "deviation":
             continue
         if what == "sd":
-            loading = TYPICAL_SPREAD["loading"] * size[row] / marker[column] if kind == LAMBDA else 0.0
-            x[i] = np.log(
-                loading
-                or TYPICAL_SPREAD["regression" if kind == BETA else "correlation" if correlation else "variance"]
-            )
+            kinds = {LAMBDA: "loading", BETA: "regression"}
+            spread = TYPICAL_SPREAD[kinds.get(kind, "correlation" if correlation else "variance")]
+            x[i] = np.log(spread * (size[row] / marker[column] if kind == LAMBDA else 1.0))
         elif kind == LAMBDA:
             sign = _sign(problem, pooled, row, column)
             x[i] = 0.7 * sign * size[row] / marker[column]
@@ -84,25 +83,12 @@ def rough_point(posterior: Posterior) -> Array:
     return x
 
 
-def factor_units(posterior: Posterior, size: Array) -> Array:
-    """Standard deviation each factor would have if its marker variable were the factor, shape (m,)."""
-    problem = posterior.problem
-    unit = np.ones(int(problem.shape[0]))
-    for q in range(unit.size):
-        for e in np.flatnonzero((problem.kind == LAMBDA) & (problem.column == q)):
-            value = problem.fixed[0, e]
-            if problem.base[0, e] < 0 and value != 0.0:
-                unit[q] = size[problem.row[e]] / abs(value)
-                break
-    return unit
-
-
-def _sign(problem: object, pooled: Array, item: int, factor: int) -> float:
+def _sign(problem: Problem, pooled: Array, item: int, factor: int) -> float:
     """Sign of an item's covariance with the marker of its factor."""
-    kind, column, row, base, fixed = (getattr(problem, n) for n in ("kind", "column", "row", "base", "fixed"))
-    for e in np.flatnonzero((kind == LAMBDA) & (column == factor)):
-        if base[0, e] < 0 and fixed[0, e] != 0.0:
-            return float(np.sign(pooled[item, row[e]] * fixed[0, e]) or 1.0)
+    for e in np.flatnonzero((problem.kind == LAMBDA) & (problem.column == factor)):
+        marker = problem.fixed[0, e]
+        if problem.base[0, e] < 0 and marker != 0.0:
+            return float(np.sign(pooled[item, problem.row[e]] * marker) or 1.0)
     return 1.0
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..bayes.posterior import Approximate, Random
 from ..bayes.priors import InverseGamma, Normal, Priors
-from ..bayes.start import factor_units
+from ..bayes.scales import factor_units
 from ..errors import EqualFactorsWarning, FewGroupsWarning, Notice, PriorScaleWarning, enumerate_briefly
 from ..kernels.plain_posterior import implied_covariances
 from ..kernels.problem import PSI
