@@ -4,7 +4,7 @@ Parameters are drawn from the prior and covariances from their Wishart distribut
 fitted, and the rank of every true value among nearly independent posterior draws is noted. If, and only if, prior,
 likelihood and sampler belong together, all ranks are equally frequent (Talts et al., 2018, arXiv:1804.06788).
 
-    python benchmarks/sbc.py [--replications 300] [--design NAME] [--planted] [--plot FOLDER]
+    python benchmarks/sbc.py [--replications 300] [--design NAME] [--planted] [--plot FOLDER] [--seed 1]
 
 `--planted` makes deliberate mistakes, to show that they are found.
 """
@@ -142,11 +142,20 @@ def entry_values(design: Design, truth: Truth) -> dict[str, float]:
     return values
 
 
-def log_likelihood(loading: np.ndarray, theta: np.ndarray, phi: np.ndarray, S: np.ndarray, nu: int) -> np.ndarray:
-    """Log density of the groups' covariances, summed over groups, for arrays (..., G, p)."""
+def over_all(loading: np.ndarray, theta: np.ndarray, phi: np.ndarray, S: np.ndarray, nu: int) -> dict[str, np.ndarray]:
+    """Quantities of all parameters together, which find what each of them shows too little of; arrays (..., G, p).
+
+    Log density of the data; mean log variance; log of the mean square of loading differences to the first group.
+    """
     Sigma = phi[..., None, None] * loading[..., :, None] * loading[..., None, :] + theta[..., None] * np.eye(4)
     trace = np.trace(np.linalg.solve(Sigma, np.broadcast_to(S, Sigma.shape)), axis1=-2, axis2=-1)
-    return np.asarray((-0.5 * nu * (np.linalg.slogdet(Sigma)[1] + trace)).sum(axis=-1))
+    variances = np.concatenate([theta, phi[..., None]], axis=-1)
+    differences = (loading - loading[..., :1, :])[..., 1:, 1:]
+    return {
+        "log-likelihood": (-0.5 * nu * (np.linalg.slogdet(Sigma)[1] + trace)).sum(axis=-1),
+        "mean log variance": np.log(variances).mean(axis=(-2, -1)),
+        "differences": np.log((differences**2).mean(axis=(-2, -1))),
+    }
 
 
 def replicate(design: Design, seed: np.random.SeedSequence) -> dict[str, int]:
@@ -176,8 +185,8 @@ def replicate(design: Design, seed: np.random.SeedSequence) -> dict[str, int]:
             drawn[name] = values[:, int(group[:-1]) - 1, entries.index(entry)]
     true = entry_values(design, truth)
     phi = columns("F~~F")[..., 0]
-    drawn["log-likelihood"] = log_likelihood(columns("=~"), columns("~~x"), phi, S, nu)
-    true["log-likelihood"] = float(log_likelihood(truth.loading, truth.theta, truth.phi, S, nu))
+    drawn |= over_all(columns("=~"), columns("~~x"), phi, S, nu)
+    true |= {name: float(q) for name, q in over_all(truth.loading, truth.theta, truth.phi, S, nu).items()}
     return {name: int((drawn[name] < true[name]).sum()) for name in drawn}
 
 
@@ -231,17 +240,19 @@ def draw_histograms(ranks: dict[str, np.ndarray], title: str, folder: Path) -> N
     plt.close(figure)
 
 
-def main(n_replications: int = 300, names: list[str] | None = None, planted: bool = False, plot: str = "") -> bool:
+def main(
+    n_replications: int = 300, names: list[str] | None = None, planted: bool = False, plot: str = "", seed: int = 1
+) -> bool:
     """Run the designs; planted mistakes must be found."""
     held = True
     for name, design in (PLANTED if planted else DESIGNS).items():
         if names and name not in names:
             continue
         start = time.perf_counter()
-        ranks = run(design, n_replications)
+        ranks = run(design, n_replications, seed)
         table, smallest = judge(ranks)
         for quantity, (chi_square, kolmogorov) in table.items():
-            print(f"  {quantity:16} chi-square p = {chi_square:.4f}   Kolmogorov p = {kolmogorov:.4f}")
+            print(f"  {quantity:17} chi-square p = {chi_square:.4f}   Kolmogorov p = {kolmogorov:.4f}", flush=True)
         if plot:
             draw_histograms(ranks, name, Path(plot))
         held &= report(
@@ -261,5 +272,6 @@ if __name__ == "__main__":
     parser.add_argument("--design", action="append", help="one of the designs; may be repeated")
     parser.add_argument("--planted", action="store_true", help="make deliberate mistakes, which must be found")
     parser.add_argument("--plot", default="", help="folder for histograms of the ranks")
+    parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    sys.exit(not main(options.replications, options.design, options.planted, options.plot))
+    sys.exit(not main(options.replications, options.design, options.planted, options.plot, options.seed))

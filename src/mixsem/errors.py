@@ -13,6 +13,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 __all__ = [
+    "ApproximationWarning",
     "ConvergenceWarning",
     "CorrelationInputWarning",
     "DataError",
@@ -110,6 +111,10 @@ class ModelSyntaxError(MixsemError, ValueError):
 
 class MixsemWarning(UserWarning):
     """Base of all warnings of the package."""
+
+
+class ApproximationWarning(MixsemWarning):
+    """The fast approximation of a posterior holds too few effective draws of a group's factor."""
 
 
 class ConvergenceWarning(MixsemWarning):

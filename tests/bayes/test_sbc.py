@@ -38,9 +38,10 @@ def test_posteriors_are_calibrated(sbc: ModuleType, name: str):
 
 
 @pytest.mark.slow
-def test_a_planted_mistake_is_found(sbc: ModuleType):
-    """With every person counted twice, posteriors are too narrow by the square root of two."""
-    table, smallest = sbc.judge(sbc.run(sbc.PLANTED["every person counted twice"], REPLICATIONS, seed=2))
+@pytest.mark.parametrize("mistake", ["means ignored in groups of 8", "every person counted twice"])
+def test_a_planted_mistake_is_found(sbc: ModuleType, mistake: str):
+    """One degree of freedom too many per group, and posteriors too narrow by the square root of two."""
+    table, smallest = sbc.judge(sbc.run(sbc.PLANTED[mistake], REPLICATIONS, seed=2))
     assert smallest < sbc.LEVEL, table
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import MixsemError
 from .console import print_error, tolerate_any_text
-from .parser import parse_arguments
+from .parser import METHODS, parse_arguments
 
 __all__ = ["main"]
 
@@ -80,9 +80,12 @@ def _run(argv: Sequence[str] | None) -> None:
 
         moments(wanted)
     else:
+        from .step1 import one_of
+
+        method = one_of("--method", arguments.method, METHODS)
         from .demo import demo
 
-        demo(Path(arguments.out), quiet=arguments.quiet)
+        demo(Path(arguments.out), method, quiet=arguments.quiet)
 
 
 def _unexpected(error: Exception) -> str:

@@ -17,11 +17,13 @@ from ..report.names import RESULT_FILES
 from ..syntax.sem import parse_model
 from ..syntax.support import require_measurement_model
 from .console import Progress, progress_bar, short_warnings
+from .models import check_draws_file, draws_path, fit_measurement, written_draws
 from .options import FitOptions, MomentsOptions
 from .wording import about_model
 
 if TYPE_CHECKING:
     from ..data.moments import SampleMoments
+    from ..measurement.bayes_fit import BayesianFit
     from ..measurement.fit import MeasurementFit
     from ..report.document import Summary
     from ..structural.select import MixtureSelection
@@ -32,12 +34,19 @@ __all__ = ["fit", "fit_and_write", "moments", "print_results"]
 def fit(options: FitOptions) -> None:
     """Read the data, cluster the groups, write the results and say where they are."""
     check_folder(options.out, RESULT_FILES)
-    _spare_inputs([options.out / name for name in RESULT_FILES], options.data.files)
+    draws = draws_path(options)
+    if draws is not None:
+        check_draws_file(draws, options.out)
+    written = [options.out / name for name in RESULT_FILES] + ([draws] if draws is not None else [])
+    _spare_inputs(written, options.data.files)
     items = _check_models(options)
 
     from .reading import read_moments
 
-    with short_warnings(quiet=options.quiet), progress_bar(options.n_stages, quiet=options.quiet) as progress:
+    with (
+        short_warnings(quiet=options.quiet),
+        progress_bar(options.n_stages, quiet=options.quiet, first=options.first_stage) as progress,
+    ):
         fits = fit_and_write(read_moments(options.data, items), options, progress)
     print_results(fits, options)
 
@@ -62,33 +71,33 @@ def fit_and_write(moments: SampleMoments, options: FitOptions, progress: Progres
 
     measurement, fits = _three_steps(moments, options, progress)
     progress("report", 0, 1)
-    save_results(
-        fits,
-        options.out,
-        measurement=measurement,
-        choose=options.choose,
-        seed=options.seed,
-        min_size=options.data.min_size,
-        title=options.title,
-        source=", ".join(path.name for path in options.data.files),
-        command=options.command,
-    )
+    with written_draws(measurement, draws_path(options)):
+        save_results(
+            fits,
+            options.out,
+            measurement=measurement,
+            choose=options.choose,
+            seed=options.seed,
+            min_size=options.data.min_size,
+            title=options.title,
+            source=", ".join(path.name for path in options.data.files),
+            command=options.command,
+        )
     return fits
 
 
 def _three_steps(
     moments: SampleMoments, options: FitOptions, progress: Progress
-) -> tuple[MeasurementFit, MixtureSelection]:
-    """The steps of `mmgsem`, one by one: the report also wants the measurement model."""
+) -> tuple[MeasurementFit | BayesianFit, MixtureSelection]:
+    """The steps of the methods' functions, one by one: the report also wants the measurement model."""
     from ..factors.sam import factor_moments
-    from ..measurement.mgcfa import MGCFA
     from ..structural.mixture import StructuralMixture
+    from ..structural.options import cluster_numbers
     from ..structural.select import MixtureSelection
 
+    cluster_numbers(options.clusters, moments.n_groups)  # before step 1, which may take long
     progress("measurement", 0, 1)
-    model = MGCFA(options.measurement.text, equal=options.equal, partial=options.partial, blocks=options.blocks)
-    with about_model(options.measurement):
-        measurement = model.fit(moments)
+    measurement = fit_measurement(moments, options, progress)
     mixture = StructuralMixture(
         options.structural.text,
         options.clusters,
@@ -114,6 +123,8 @@ def print_results(fits: MixtureSelection, options: FitOptions) -> None:
         print(_without_warnings(part, fits).to_text(shutil.get_terminal_size((100, 24)).columns), end="\n\n")
     print(f"Shown: k = {choice.k} ({choice.reason}).")
     print(f"Results in {options.out}: {', '.join(RESULT_FILES)}")
+    if draws_path(options) is not None:
+        print(f"Draws in {draws_path(options)}")
 
 
 def _without_warnings(shown: Summary, fits: MixtureSelection) -> Summary:

@@ -48,7 +48,8 @@ def short_warnings(*, quiet: bool) -> Iterator[None]:
             said.add(text)
             print(f"warning: {category.__name__}: {text}", file=sys.stderr)
 
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # "building the font cache" and the like
+    for library in ("matplotlib", "arviz"):  # "building the font cache" and the like
+        logging.getLogger(library).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", MixsemWarning)
@@ -57,7 +58,7 @@ def short_warnings(*, quiet: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def progress_bar(n_stages: int, *, quiet: bool) -> Iterator[Progress]:
+def progress_bar(n_stages: int, *, quiet: bool, first: float = 1.0) -> Iterator[Progress]:
     """Show a bar on stderr that vanishes at the end; nothing if stderr is not a terminal.
 
     Parameters
@@ -66,6 +67,8 @@ def progress_bar(n_stages: int, *, quiet: bool) -> Iterator[Progress]:
         How many stages the whole will report.
     quiet
         Show nothing.
+    first
+        Length of the first stage, in units of the others'.
 
     Yields
     ------
@@ -84,12 +87,15 @@ def progress_bar(n_stages: int, *, quiet: bool) -> Iterator[Progress]:
         rich_progress.TimeElapsedColumn(),
     )
     with rich_progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=n_stages)
+        task = bar.add_task("reading", total=n_stages - 1 + first)
         stages: list[str] = []
 
         def report(stage: str, done: int, total: int) -> None:
             if stage not in stages:
                 stages.append(stage)
-            bar.update(task, description=stage, completed=len(stages) - 1 + done / max(total, 1))
+            part = done / max(total, 1)
+            completed = first * part if len(stages) == 1 else first + len(stages) - 2 + part
+            said = f"{stage}: {done:,} of {total:,} draws" if stage == "measurement" and total > 1 else stage
+            bar.update(task, description=said, completed=completed)
 
         yield report

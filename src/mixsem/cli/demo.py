@@ -11,6 +11,7 @@ from ..syntax.sem import parse_model
 from .commands import fit_and_write, print_results
 from .console import progress_bar, short_warnings
 from .options import DataOptions, FitOptions, ModelText
+from .step1 import default_options
 
 if TYPE_CHECKING:
     from ..structural.select import MixtureSelection
@@ -20,7 +21,7 @@ __all__ = ["demo"]
 TITLE = "Support for a policy in 48 countries (simulated survey)"
 
 
-def demo(out: Path, *, quiet: bool) -> None:
+def demo(out: Path, method: str = "mmgsem", *, quiet: bool) -> None:
     """Cluster the countries of the simulated survey, write the results, compare with the truth."""
     check_folder(out, RESULT_FILES)
 
@@ -28,9 +29,12 @@ def demo(out: Path, *, quiet: bool) -> None:
     from ..data.intake import as_moments
 
     measurement, structural = survey_models()
-    options = _options(measurement, structural, out, quiet=quiet)
+    options = _options(measurement, structural, out, method, quiet=quiet)
     items = parse_model(measurement).indicators
-    with short_warnings(quiet=quiet), progress_bar(options.n_stages, quiet=quiet) as progress:
+    with (
+        short_warnings(quiet=quiet),
+        progress_bar(options.n_stages, quiet=quiet, first=options.first_stage) as progress,
+    ):
         moments = as_moments(simulated_survey(), items, options.data.group)
         fits = fit_and_write(moments, options, progress)
     print_results(fits, options)
@@ -39,7 +43,7 @@ def demo(out: Path, *, quiet: bool) -> None:
         print(f"Open {out / 'report.html'} in a browser.")
 
 
-def _options(measurement: str, structural: str, out: Path, *, quiet: bool) -> FitOptions:
+def _options(measurement: str, structural: str, out: Path, method: str, *, quiet: bool) -> FitOptions:
     return FitOptions(
         data=DataOptions(files=(), group="country", min_size=None),
         measurement=ModelText("measurement model", measurement),
@@ -47,8 +51,7 @@ def _options(measurement: str, structural: str, out: Path, *, quiet: bool) -> Fi
         out=out,
         clusters=(1, 2, 3, 4, 5, 6),
         choose=None,
-        partial=(),
-        equal=("loadings",),
+        step1=default_options(method),
         blocks="factor",
         residuals="group",
         equal_regressions=(),
@@ -56,7 +59,7 @@ def _options(measurement: str, structural: str, out: Path, *, quiet: bool) -> Fi
         seed=1,
         title=TITLE,
         quiet=quiet,
-        command="mixsem demo",
+        command="mixsem demo" + (f" --method {method}" if method != "mmgsem" else ""),
     )
 
 

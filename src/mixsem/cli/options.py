@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OptionError, did_you_mean
 from .parser import METHODS
+from .step1 import EqualLoadings, Step1Options, one_of, step1_options
 
-__all__ = ["DataOptions", "FitOptions", "ModelText", "MomentsOptions", "fit_options", "moments_options"]
+__all__ = [
+    "DataOptions",
+    "FitOptions",
+    "ModelText",
+    "MomentsOptions",
+    "fit_options",
+    "moments_options",
+]
 
 _MODEL = "a text file with the model, or the model itself, which contains '~'"
 
@@ -54,7 +61,7 @@ class DataOptions:
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """Everything ``mixsem fit`` was asked to do; the names are those of `mmgsem`."""
+    """Everything ``mixsem fit`` was asked to do; the names are those of the methods' functions."""
 
     data: DataOptions
     measurement: ModelText
@@ -62,8 +69,7 @@ class FitOptions:
     out: Path
     clusters: tuple[int, ...]
     choose: int | None
-    partial: tuple[str, ...]
-    equal: tuple[str, ...]
+    step1: Step1Options
     blocks: str | tuple[tuple[str, ...], ...]
     residuals: str
     equal_regressions: tuple[str, ...]
@@ -77,6 +83,11 @@ class FitOptions:
     def n_stages(self) -> int:
         """Stages of the progress bar: measurement, each number of clusters, report."""
         return len(self.clusters) + 2
+
+    @property
+    def first_stage(self) -> float:
+        """Length of the first stage on the bar: sampling takes most of the time."""
+        return 1.0 if isinstance(self.step1, EqualLoadings) else 4.0 * self.n_stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +109,7 @@ def fit_options(arguments: argparse.Namespace, command: str = "") -> FitOptions:
     OptionError
         If an argument is outside what is allowed, or a model file cannot be read.
     """
-    _one_of("--method", arguments.method, METHODS)
+    one_of("--method", arguments.method, METHODS)
     clusters = cluster_numbers(arguments.clusters)
     choose = None if arguments.choose is None else _whole("--choose", arguments.choose, least=1)
     if choose is not None and choose not in clusters:
@@ -107,7 +118,7 @@ def fit_options(arguments: argparse.Namespace, command: str = "") -> FitOptions:
             allowed=", ".join(map(str, clusters)),
             todo="choose one of them, or add it to --clusters",
         )
-    equal = tuple(arguments.equal or ("loadings",))
+    step1 = step1_options(arguments)
     return FitOptions(
         data=_data_options(arguments),
         measurement=model_text("measurement", arguments.measurement),
@@ -115,11 +126,10 @@ def fit_options(arguments: argparse.Namespace, command: str = "") -> FitOptions:
         out=_path("--out", arguments.out),
         clusters=clusters,
         choose=choose,
-        partial=tuple(arguments.partial),
-        equal=() if equal == ("none",) else equal,
+        step1=step1,
         blocks=block_option(arguments.blocks),
-        residuals=_one_of("--residuals", arguments.residuals, ("group", "cluster")),
-        equal_regressions=tuple(arguments.equal_regressions),
+        residuals=one_of("--residuals", arguments.residuals, ("group", "cluster")),
+        equal_regressions=tuple(arguments.equal_regressions or ()),
         n_starts=_whole("--starts", arguments.starts, least=1),
         seed=_whole("--seed", arguments.seed, least=0),
         title=arguments.title,
@@ -276,10 +286,4 @@ def _whole(name: str, text: str, *, least: int) -> int:
         value = least - 1
     if value < least:
         raise OptionError(f"{name} {text}", allowed=f"a whole number, {least} or more")
-    return value
-
-
-def _one_of(name: str, value: str, allowed: Sequence[str]) -> str:
-    if value not in allowed:
-        raise OptionError(f"{name} {value}", allowed=", ".join(allowed), todo=did_you_mean(value, allowed))
     return value

@@ -11,13 +11,15 @@ from ..errors import OptionError, did_you_mean
 
 __all__ = ["DEMO_FOLDER", "METHODS", "parse_arguments"]
 
-METHODS = ("mmgsem",)
+METHODS = ("mmgsem", "mixml-sem", "mixmg-bsem")
 DEMO_FOLDER = "mixsem-demo"
 
 _EXAMPLES = """examples:
   mixsem demo
   mixsem fit survey.csv --group country --measurement measurement.txt \\
       --structural "support ~ trust + fear" --clusters 1-6 --seed 1 --out results
+  mixsem fit survey.csv --group country --measurement measurement.txt --structural structural.txt \\
+      --method mixmg-bsem --prior-variance 0.01 "trust =~ t3=none" --out results
   mixsem moments belgium.csv --group country --measurement measurement.txt --out belgium.json
   mixsem fit belgium.json chile.json --measurement measurement.txt --structural structural.txt --out results
 
@@ -88,36 +90,21 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--measurement", required=True, metavar="FILE", help=f"measurement model: {_MODEL}")
     parser.add_argument("--structural", required=True, metavar="FILE", help=f"structural model: {_MODEL}")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results; made if needed")
-    parser.add_argument("--method", default="mmgsem", metavar="NAME", help="mmgsem (the only one so far)")
+    parser.add_argument(
+        "--method",
+        default="mmgsem",
+        metavar="NAME",
+        help="how loadings differ between groups: mmgsem (default; not, but for those named), mixml-sem (at random),"
+        " mixmg-bsem (a little)",
+    )
     parser.add_argument(
         "--clusters", default="1-6", metavar="K", help="numbers of clusters: 3, 1-6 or 2,4,5 (default 1-6)"
     )
     parser.add_argument("--choose", metavar="K", help="report this number of clusters (default: CHull, else BIC_G)")
     parser.add_argument("--min-size", metavar="N", help="leave out groups with fewer complete rows")
     parser.add_argument("--starts", default="200", metavar="N", help="random starts per number of clusters (200)")
-    parser.add_argument("--seed", default="1", metavar="S", help="seed of the random starts (1)")
-    step1 = parser.add_argument_group("measurement (step 1)")
-    step1.add_argument(
-        "--partial",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="PARAMETER",
-        help='parameters that may differ between groups, such as "F =~ x3"',
-    )
-    step1.add_argument(
-        "--equal",
-        nargs="+",
-        action="extend",
-        metavar="KIND",
-        help="kinds of parameters equal over groups (loadings); 'none' for none",
-    )
-    step1.add_argument(
-        "--blocks",
-        default="factor",
-        metavar="BLOCKS",
-        help='factors estimated together: factor (each by itself, default), joint (all), or "F1,F2;F3"',
-    )
+    parser.add_argument("--seed", default="1", metavar="S", help="seed of random starts and posterior draws (1)")
+    _add_step1(parser)
     step3 = parser.add_argument_group("clusters (step 3)")
     step3.add_argument(
         "--residuals",
@@ -125,16 +112,65 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
         metavar="KIND",
         help="residual variances by group (default) or cluster",
     )
-    step3.add_argument(
-        "--equal-regressions",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="REGRESSION",
-        help='regressions that are the same in all clusters, such as "y ~ x"',
+    _add_several(
+        step3, "--equal-regressions", "REGRESSION", 'regressions that are the same in all clusters, such as "y ~ x"'
     )
     parser.add_argument("--title", default="", metavar="TEXT", help="title of the report")
     _add_quiet(parser)
+
+
+def _add_step1(parser: argparse.ArgumentParser) -> None:
+    """Options of the measurement model: those of all methods, then each method's own."""
+    step1 = parser.add_argument_group("measurement (step 1)")
+    step1.add_argument(
+        "--blocks",
+        default="factor",
+        metavar="BLOCKS",
+        help='factors estimated together: factor (each by itself, default), joint (all), or "F1,F2;F3"',
+    )
+    own = parser.add_argument_group("measurement with --method mmgsem")
+    _add_several(own, "--partial", "PARAMETER", 'parameters that may differ between groups, such as "F =~ x3"')
+    _add_several(own, "--equal", "KIND", "kinds of parameters equal over groups (loadings); 'none' for none")
+    own = parser.add_argument_group("measurement with --method mixml-sem")
+    _add_several(
+        own,
+        "--random",
+        "PARAMETER",
+        "what varies over groups: kinds (loadings, residuals, 'factor variances', 'factor correlations',"
+        " 'residual correlations'; all but the last by default), parameters such as \"F =~ x3\", or 'none'",
+    )
+    own = parser.add_argument_group("measurement with --method mixmg-bsem")
+    _add_several(
+        own,
+        "--prior-variance",
+        "VARIANCE",
+        "variance of a loading's difference from the reference group's: 0.01 (default), 0 (equal) or none (free);"
+        ' several to choose from by DIC; by factor or loading "F=0.05", "F =~ x3=none"',
+    )
+    own.add_argument("--symmetric", action="store_true", help="loadings vary around a common value: no reference group")
+    own.add_argument("--reference", metavar="GROUP", help="label of the reference group (the first one)")
+    _add_sampling(parser.add_argument_group("sampling with --method mixml-sem or mixmg-bsem"))
+
+
+def _add_several(group: argparse._ArgumentGroup, option: str, metavar: str, help: str) -> None:
+    """An option with one or more values, which may be given more than once."""
+    group.add_argument(option, nargs="+", action="extend", metavar=metavar, help=help)
+
+
+def _add_sampling(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--priors", metavar="NAME", help="default, blavaan or mplus (mixml-sem: default, mixmg-bsem: blavaan)"
+    )
+    group.add_argument(
+        "--sampler", metavar="NAME", help="nuts (Markov chains, default) or laplace (a fast approximation)"
+    )
+    group.add_argument("--chains", metavar="N", help="Markov chains per measurement block (4)")
+    group.add_argument("--warmup", metavar="N", help="draws of each chain that tune the sampler and go (1000)")
+    group.add_argument("--draws", metavar="N", help="draws of each chain that are kept (1000)")
+    group.add_argument(
+        "--target-accept", metavar="RATE", help="acceptance rate that the step size aims at, 0.5 to 1 (0.8)"
+    )
+    group.add_argument("--save-draws", metavar="FILE", help="write the draws to a NetCDF file (.nc), as ArviZ reads it")
 
 
 def _add_moments(parser: argparse.ArgumentParser) -> None:
@@ -154,6 +190,7 @@ def _add_moments(parser: argparse.ArgumentParser) -> None:
 def _add_demo(parser: argparse.ArgumentParser) -> None:
     parser.description = "Cluster the 48 countries of a simulated survey whose true clusters are known. Opens nothing."
     parser.add_argument("--out", default=DEMO_FOLDER, metavar="DIR", help=f"folder for the results ({DEMO_FOLDER})")
+    parser.add_argument("--method", default="mmgsem", metavar="NAME", help="mmgsem (default), mixml-sem or mixmg-bsem")
     _add_quiet(parser)
 
 

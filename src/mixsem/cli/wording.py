@@ -21,6 +21,11 @@ _OPTIONS = {
     "seed": "--seed",
     "structural": "--structural",
     "k": "--clusters",
+    "random": "--random",
+    "prior_variance": "--prior-variance",
+    "reference": "--reference",
+    "priors": "--priors",
+    "target_accept": "--target-accept",
 }
 
 #: Advice that exists in Python only, and what the command line has in its place.
@@ -30,6 +35,7 @@ _ELSEWHERE = {
     "SampleMoments.from_frame with min_size=": "min_size=",
     "lower min_size": "lower --min-size",
     "(min_size)": "(--min-size)",
+    "(MGBCFA or MGCFA)": "(--method mixmg-bsem or mmgsem)",
 }
 
 #: Several values of an argument, such as ``equal=('loadings', 'intercepts')``.
@@ -37,6 +43,8 @@ _VALUES = re.compile(r"(?<![\w.\-])equal=\(('\w+'(?:, '\w+')*),?\)")
 
 #: An argument of a Python call, such as ``blocks='joint'``, ``k=9`` or just ``min_size=``.
 _ARGUMENT = re.compile(rf"(?<![\w.\-])({'|'.join(_OPTIONS)})=(?!=)('[^']*'|\d+|range\(1, 7\))?")
+
+_SAMPLING = re.compile(r"Sampling\((\w+=[\d.]+(?:, \w+=[\d.]+)*)\)")
 
 
 def in_options(message: str) -> str:
@@ -51,7 +59,14 @@ def in_options(message: str) -> str:
     for python, here in _ELSEWHERE.items():
         message = message.replace(python, here)
     message = _VALUES.sub(lambda found: f"--equal {found[1].replace(chr(39), '').replace(',', '')}", message)
+    message = _SAMPLING.sub(_sampling, message)
     return _ARGUMENT.sub(_option, re.sub(r"(?<![\w.\-])equal=(?=[ \n)]|$)", equal, message))
+
+
+def _sampling(found: re.Match[str]) -> str:
+    """Settings of the sampler, such as ``Sampling(warmup=2000, draws=2000)``."""
+    settings = (part.split("=") for part in found[1].split(", "))
+    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings)
 
 
 def _option(found: re.Match[str]) -> str:

@@ -12,6 +12,7 @@ from ..bayes.scales import factor_units
 from ..errors import EqualFactorsWarning, FewGroupsWarning, Notice, PriorScaleWarning, enumerate_briefly
 from ..kernels.plain_posterior import implied_covariances
 from ..kernels.problem import PSI
+from .approximation_checks import approximation_notices
 from .bayes_fit import BayesianBlock
 from .checks import single_indicators, weak_markers
 from .sampling_checks import sampling_notices
@@ -43,14 +44,13 @@ def bayesian_notices(
     priors
         The priors they were sampled with.
     method
-        ``"nuts"`` or ``"laplace"``; independent draws of an approximation are not checked.
+        ``"nuts"`` or ``"laplace"``, whose draws are checked less strictly.
     clustered
         Whether groups will be clustered by their factor covariances, which then should not be held equal.
     """
     notices = _few_groups(blocks, groups)
     for block in blocks:
-        if method == "nuts":
-            notices += sampling_notices(block, groups)
+        notices += sampling_notices(block, groups) if method == "nuts" else approximation_notices(block, groups)
         notices += _prior_scale(block, priors)
         notices += _approximate_scale(block)
         notices += _equal_factors(block) if clustered else []

@@ -18,7 +18,7 @@ from .bayes_fit import BayesianBlock, BayesianFit
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Diagnostics", "block_convergence", "diagnostics", "sampled_blocks", "worst_first"]
+__all__ = ["Diagnostics", "diagnostics", "sampled_blocks", "worst_first"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,8 +28,7 @@ class Diagnostics(Displayed):
     Attributes
     ----------
     method
-        ``"nuts"``, or ``"laplace"``: independent draws, for which R-hat says nothing and is nan, the effective sample
-        size is the number of draws, and the sampler's own columns are missing.
+        ``"nuts"``, or ``"laplace"``, of which the columns about the No-U-Turn sampler are missing.
     n_chains, n_draws
         Chains, and draws per chain.
     frame
@@ -94,7 +93,7 @@ def diagnostics(step1: Any) -> Diagnostics:
     rows, frames = [], []
     for block in blocks:
         watched = monitor(block.posterior, step1.groups)
-        found = block_convergence(block, watched, method)
+        found = monitored_convergence(block.posterior, watched, block.draws)
         rows.append(_block_row(block, watched, found, method, step1.specification.sampling.max_depth))
         frames.append(_parameter_frame(block, watched, found, step1.groups))
     chains, draws = blocks[0].draws.x.shape[:2]
@@ -127,14 +126,6 @@ def sampled_blocks(fit: object, function: str) -> tuple[BayesianBlock, ...]:
             todo="give what MLCFA(...).fit() or MGBCFA(...).fit() returned; maximum likelihood has no draws",
         )
     return (block,)
-
-
-def block_convergence(block: BayesianBlock, watched: Monitored, method: str) -> Convergence:
-    """Convergence of what is watched; draws of an approximation are independent."""
-    if method == "nuts":
-        return monitored_convergence(block.posterior, watched, block.draws)
-    size = np.full(watched.size, float(np.prod(block.draws.x.shape[:2])))
-    return Convergence(np.full(watched.size, np.nan), size, size)
 
 
 def worst_first(found: Convergence) -> NDArray[np.int64]:

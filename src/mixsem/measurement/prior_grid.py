@@ -138,7 +138,7 @@ def best_of_grid(
     groups
         Labels of the groups.
     method
-        ``"nuts"`` or ``"laplace"``; the draws of the latter are independent and not checked.
+        ``"nuts"`` or ``"laplace"``; the draws of the latter are not checked.
     seed
         Of the replicated covariances for the posterior predictive p-value.
     progress

@@ -17,6 +17,8 @@ __all__ = ["correlation_table", "factor_facts", "factor_table"]
 
 Array = NDArray[np.float64]
 
+#: Methods whose factors are measured by their scores.
+SINGLE_INDICATORS = ("mixml-sem", "mixmg-bsem")
 NOTE = "Mean, lowest and highest of the groups."
 
 
@@ -24,7 +26,7 @@ def factor_facts(moments: FactorMoments) -> tuple[tuple[str, str], ...]:
     """Pairs of what and value: people, indicators, groups whose matrix was repaired."""
     people = f"{moments.n_total:,}"
     people += f"; groups of {group_sizes(moments.n.tolist())}" if moments.n_groups > 1 else ""
-    word = "items" if moments.method == "mmgsem" else "indicators"
+    word = "items" if moments.method == "mmgsem" else "factor scores"
     measured = moments.n_measurement > 0
     facts = [
         ("People", people),
@@ -56,7 +58,10 @@ def factor_table(moments: FactorMoments) -> Table:
         (factor, *(number for _, _, values in kinds for number in _range(values[:, q])))
         for q, factor in enumerate(moments.factors)
     )
-    return Table("Factors", tuple(columns), rows, (NOTE,))
+    notes = [NOTE]
+    if moments.method in SINGLE_INDICATORS:
+        notes.append("Reliability: share of true variance in the factor's score, its loading as a single indicator.")
+    return Table("Factors", tuple(columns), rows, tuple(notes))
 
 
 def correlation_table(moments: FactorMoments) -> Table:

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import MeasurementFit
 from ..structural.choice import choose_clusters
 from ..structural.fit import MixtureFit
 from ..structural.select import MixtureSelection
+from .bayesian_section import bayesian_details
 from .folder import write_folder
 from .frames import clusters, glance, tidy
 from .html import html_report
@@ -28,7 +30,7 @@ def save_results(
     fits: MixtureFit | MixtureSelection,
     folder: str | Path,
     *,
-    measurement: MeasurementFit | None = None,
+    measurement: MeasurementFit | BayesianFit | None = None,
     choose: int | None = None,
     seed: int | None = None,
     min_size: int | None = None,
@@ -54,7 +56,7 @@ def save_results(
     choose
         Number of clusters to describe. By default `choose_clusters` decides: CHull, or else BIC_G.
     seed
-        Seed of the random starts, to be written down.
+        Seed of the random starts, and of the draws of a Bayesian measurement model, to be written down.
     min_size
         Smallest group that was kept when the data were read, to be written down.
     title
@@ -96,7 +98,10 @@ def save_results(
     settings = settings_in_words(
         selection, choice, measurement=measurement, seed=seed, min_size=min_size, source=source
     )
-    record = fit_record(selection, choice, measurement=measurement, seed=seed, min_size=min_size, title=title)
+    details = bayesian_details(measurement) if isinstance(measurement, BayesianFit) else None
+    record = fit_record(
+        selection, choice, measurement=measurement, details=details, seed=seed, min_size=min_size, title=title
+    )
     texts = {
         "report.html": html_report(
             selection,
@@ -104,6 +109,7 @@ def save_results(
             settings=settings,
             k=choose,
             measurement=measurement,
+            details=details,
             code=python_code(selection, measurement=measurement, seed=seed, min_size=min_size),
             command=command,
         ),

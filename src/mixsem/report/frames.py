@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import OptionError
+from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import BlockFit, MeasurementFit
 from ..multilevel.fit import MultilevelFit
 from ..structural.fit import MixtureFit
 from ..structural.select import MixtureSelection
+from .bayesian_frames import bayesian_glance, bayesian_parameters
 from .multilevel_tables import multilevel_glance, multilevel_parameters
 
 if TYPE_CHECKING:
@@ -34,6 +36,10 @@ def tidy(fit: object) -> pd.DataFrame:
     pandas.DataFrame
         Of a `MeasurementFit`: ``block``, ``group``, ``lhs``, ``op``, ``rhs``, ``estimate``, ``se``, ``z``,
         ``p_value``, ``free``; a parameter that is equal over groups is repeated in each of them.
+        Of a `BayesianFit`: ``block``, ``group``, ``lhs``, ``op``, ``rhs``, ``what``, ``scale``, ``estimate`` (posterior
+        mean), ``sd``, ``lower``, ``upper`` (95% interval), where ``what`` is ``"group"`` (value in that group; of other
+        rows ``group`` is None), ``"equal"`` over groups, ``"fixed"``, or ``"mean"`` or ``"sd"`` over groups; means and
+        SDs of random variances and correlations are on the ``scale`` named there.
         Of a `MixtureFit`: ``cluster``, ``outcome``, ``predictor``, ``estimate``, ``equal`` (the same in all
         clusters), ``fixed``. Of a `MixtureSelection`: the same with ``k``, the number of clusters.
         Of a `MultilevelFit`: ``lhs``, ``op``, ``rhs``, ``what`` (``"equal"`` over groups; ``"mean"`` or ``"sd"`` over
@@ -71,7 +77,8 @@ def glance(fit: object) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Of a `MeasurementFit` one row per measurement block with its fit measures; of a `MixtureFit` one row
+        Of a `MeasurementFit` one row per measurement block with its fit measures; of a `BayesianFit` the same with
+        fit measures from the draws, R-hat and effective sample sizes; of a `MixtureFit` one row
         with log-likelihoods, parameters, information criteria (``_observed``: on the log-likelihood of the
         indicators), entropy R2 and starts; of a `MixtureSelection` one such row per number of clusters; of a
         `MultilevelFit` one row with sizes, draws, the mean log-likelihood and whether there was sampling trouble.
@@ -205,10 +212,12 @@ def _glance_selection(fit: MixtureSelection) -> pd.DataFrame:
 
 tidy.register(MultilevelFit, multilevel_parameters)
 glance.register(MultilevelFit, multilevel_glance)
+tidy.register(BayesianFit, bayesian_parameters)
+glance.register(BayesianFit, bayesian_glance)
 
 
 def _unknown(fit: object, function: str) -> OptionError:
-    kind = "a MixtureFit" if function == "clusters" else "a MeasurementFit, MixtureFit or MixtureSelection"
+    kind = "a MixtureFit" if function == "clusters" else "a MeasurementFit, BayesianFit, MixtureFit or MixtureSelection"
     several = isinstance(fit, MixtureSelection)
     return OptionError(
         f"{function}() got {type(fit).__name__}",

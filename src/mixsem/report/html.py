@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import OptionError
+from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import MeasurementFit
 from ..structural.choice import Choice, choose_clusters
 from ..structural.fit import MixtureFit
 from ..structural.select import MixtureSelection
+from .bayesian_section import BayesianDetails, bayesian_section
 from .mixture_tables import CERTAIN, method_name
 from .page import Section, definitions, html_page, paragraph
+from .references import reference_section
 from .sections import (
     classification_section,
     fitted_section,
     measurement_section,
-    reference_section,
     regression_section,
     reproduction_section,
     selection_section,
@@ -33,7 +35,8 @@ def html_report(
     title: str,
     settings: Mapping[str, object] | None = None,
     k: int | None = None,
-    measurement: MeasurementFit | None = None,
+    measurement: MeasurementFit | BayesianFit | None = None,
+    details: BayesianDetails | None = None,
     code: str = "",
     command: str = "",
 ) -> str:
@@ -52,6 +55,8 @@ def html_report(
         Which solution of a selection to show; if None, the one that `choose_clusters` takes.
     measurement
         The measurement model, for its text, fit and loadings; if None, the one that the fit came from.
+    details
+        What was computed from the draws of a Bayesian measurement model; None computes it.
     code, command
         Python code and command line that repeat the analysis.
 
@@ -84,13 +89,22 @@ def html_report(
         selection_section(result, choice) if isinstance(result, MixtureSelection) and several else None,
         regression_section(fit),
         classification_section(fit) if fit.k > 1 else None,
-        measurement_section(measurement) if measurement is not None else None,
+        _measurement(fit, measurement, details),
         warning_section(result.notices),
         reproduction_section(code, command),
-        reference_section(fit, selected=several),
+        reference_section(fit, measurement, selected=several),
     ]
     heading = one_line(title) or method_name(fit)
     return html_page(heading, _head(fit, result), [s for s in sections if s is not None], _foot())
+
+
+def _measurement(
+    fit: MixtureFit, measurement: MeasurementFit | BayesianFit | None, details: BayesianDetails | None
+) -> Section | None:
+    """The section on step 1, if there was one."""
+    if isinstance(measurement, BayesianFit):
+        return bayesian_section(measurement, fit.moments, details)
+    return None if measurement is None else measurement_section(measurement)
 
 
 def _shown(result: object, k: int | None) -> tuple[MixtureFit, Choice]:

@@ -8,10 +8,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from .. import __version__
+from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import MeasurementFit
 from ..structural.choice import Choice
 from ..structural.fit import MixtureFit
 from ..structural.select import MixtureSelection
+from .bayesian_record import bayesian_record, bayesian_settings
+from .bayesian_section import BayesianDetails, bayesian_details
 from .frames import tidy
 
 __all__ = ["fit_record", "plain"]
@@ -26,10 +29,11 @@ def fit_record(
     fits: MixtureSelection,
     choice: Choice,
     *,
-    measurement: MeasurementFit | None,
+    measurement: MeasurementFit | BayesianFit | None,
     seed: int | None,
     min_size: int | None,
     title: str,
+    details: BayesianDetails | None = None,
 ) -> Record:
     """Everything ``fit.json`` holds; numbers that are not finite become None.
 
@@ -47,6 +51,8 @@ def fit_record(
         Smallest group that was kept when the data were read.
     title
         Title of the report.
+    details
+        What was computed from the draws of a Bayesian measurement model; None computes it.
     """
     fit = fits[choice.k]
     record: Record = {
@@ -78,7 +84,7 @@ def fit_record(
             "structural": fit.specification.structural,
         },
         "settings": _settings(fits, measurement, seed, min_size),
-        "measurement": None if measurement is None else _measurement(measurement),
+        "measurement": None if measurement is None else _measurement(measurement, details),
     }
     return {key: plain(value) for key, value in record.items()}
 
@@ -91,7 +97,7 @@ def _clusters(fit: MixtureFit) -> list[Record]:
 
 
 def _settings(
-    fits: MixtureSelection, measurement: MeasurementFit | None, seed: int | None, min_size: int | None
+    fits: MixtureSelection, measurement: MeasurementFit | BayesianFit | None, seed: int | None, min_size: int | None
 ) -> Record:
     mixture = fits.fits[0].specification
     settings: Record = {
@@ -106,6 +112,8 @@ def _settings(
         "seed": seed,
         "min_size": min_size,
     }
+    if isinstance(measurement, BayesianFit):
+        return settings | bayesian_settings(measurement)
     if measurement is not None:
         model = measurement.specification
         settings |= {
@@ -118,7 +126,9 @@ def _settings(
     return settings
 
 
-def _measurement(measurement: MeasurementFit) -> Record:
+def _measurement(measurement: MeasurementFit | BayesianFit, details: BayesianDetails | None) -> Record:
+    if isinstance(measurement, BayesianFit):
+        return bayesian_record(measurement, bayesian_details(measurement) if details is None else details)
     return {
         "loglik": measurement.loglik,
         "n_params": measurement.n_params,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import MeasurementFit
 from ..measurement.mgcfa import MGCFA
 from ..structural.choice import Choice
 from ..structural.mixture import StructuralMixture
 from ..structural.select import MixtureSelection
+from .bayesian_record import bayesian_arguments
+from .bayesian_words import bayesian_facts, variation_words
 
 __all__ = ["python_code", "settings_in_words"]
 
@@ -20,7 +23,7 @@ def settings_in_words(
     fits: MixtureSelection,
     choice: Choice,
     *,
-    measurement: MeasurementFit | None,
+    measurement: MeasurementFit | BayesianFit | None,
     seed: int | None,
     min_size: int | None,
     source: str,
@@ -47,9 +50,7 @@ def settings_in_words(
     if min_size is not None:
         words["Smallest group"] = f"{min_size:,} complete rows; smaller groups were left out"
     if measurement is not None:
-        model = measurement.specification
-        words["Equal over groups"] = _listed(model.equal) or "nothing"
-        words |= {"Except": _listed(model.partial)} if model.partial else {}
+        words |= _differences(measurement)
         blocks = [block.factors for block in measurement.blocks]
         words["Measurement blocks"] = "; ".join(_listed(block) for block in blocks)
     words["Residual variances"] = {
@@ -61,6 +62,17 @@ def settings_in_words(
     words["Random starts"] = _starts(fits)
     words["Seed"] = "none was written down" if seed is None else str(seed)
     return words
+
+
+def _differences(measurement: MeasurementFit | BayesianFit) -> dict[str, str]:
+    """What may differ between groups, and how that was estimated."""
+    if isinstance(measurement, BayesianFit):
+        own = dict(bayesian_facts(measurement))
+        names = [name for name, _ in variation_words(measurement)]
+        return {name: own[name] for name in (*names, "Priors", "Posterior")}
+    model = measurement.specification
+    words = {"Equal over groups": _listed(model.equal) or "nothing"}
+    return words | ({"Except": _listed(model.partial)} if model.partial else {})
 
 
 def _starts(fits: MixtureSelection) -> str:
@@ -78,9 +90,9 @@ def _listed(names: object) -> str:
 
 
 def python_code(
-    fits: MixtureSelection, *, measurement: MeasurementFit | None, seed: int | None, min_size: int | None
+    fits: MixtureSelection, *, measurement: MeasurementFit | BayesianFit | None, seed: int | None, min_size: int | None
 ) -> str:
-    """Write the call of `mmgsem` that gives these fits; nothing if no such call does.
+    """Write the call of `mmgsem`, `mixml_sem` or `mixmg_bsem` that gives these fits; nothing if no such call does.
 
     Parameters
     ----------
@@ -97,27 +109,38 @@ def python_code(
     if measurement is None or not isinstance(mixture.start, str):
         return ""
     model = measurement.specification
-    first = {name: value for name, value in _changed(model).items() if name != "measurement"}
-    third = {name: value for name, value in _changed(mixture).items() if name not in ("structural", "k")}
+    first = _step1_arguments(measurement)
+    third = {name: repr(value) for name, value in _changed(mixture).items() if name not in ("structural", "k")}
     if "equal" in third:
         third["equal_regressions"] = third.pop("equal")
-    if not {*first, *third} <= {"equal", "partial", "blocks", "residuals", "equal_regressions", "n_starts", "start"}:
+    if first is None or not set(third) <= {"residuals", "equal_regressions", "n_starts", "start"}:
         return ""
     sized = min_size is not None and measurement.moments.group is not None
     group = None if sized else measurement.moments.group
-    arguments = {"group": group, "k": tuple(fits), **first, **third, "seed": seed}
-    listed = "".join(f"    {name}={value!r},\n" for name, value in arguments.items() if value is not None)
-    listed += "" if seed is not None else "    # seed=...: none was written down, so other random starts are drawn\n"
+    named = {} if group is None else {"group": repr(group)}
+    arguments = {**named, "k": repr(tuple(fits)), **first, **third, **({} if seed is None else {"seed": repr(seed)})}
+    listed = "".join(f"    {name}={value},\n" for name, value in arguments.items())
+    drawn = "draws and random starts" if isinstance(measurement, BayesianFit) else "random starts"
+    listed += "" if seed is not None else f"    # seed=...: none was written down, so other {drawn} are drawn\n"
+    function = "mmgsem" if isinstance(measurement, MeasurementFit) else measurement.method.replace("-", "_")
     return (
         "import mixsem as mx\n\n"
         f"measurement = {_quoted(model.measurement)}\n"
         f"structural = {_quoted(mixture.structural)}\n"
         f"{_reading(measurement, min_size)}"
-        f"fits = mx.mmgsem(\n    measurement,\n    structural,\n    {'moments' if sized else 'data'},\n{listed})\n"
+        f"fits = mx.{function}(\n    measurement,\n    structural,\n    {'moments' if sized else 'data'},\n{listed})\n"
     )
 
 
-def _reading(measurement: MeasurementFit, min_size: int | None) -> str:
+def _step1_arguments(measurement: MeasurementFit | BayesianFit) -> dict[str, str] | None:
+    """Options of step 1 that are not at their default, as code; None if the method's function does not take them."""
+    if isinstance(measurement, BayesianFit):
+        return bayesian_arguments(measurement)
+    own = {name: repr(value) for name, value in _changed(measurement.specification).items() if name != "measurement"}
+    return own if set(own) <= {"equal", "partial", "blocks"} else None
+
+
+def _reading(measurement: MeasurementFit | BayesianFit, min_size: int | None) -> str:
     """Where the data come from; only moments can leave out small groups."""
     group, items = measurement.moments.group, measurement.items
     if group is None and len(measurement.groups) > 1:

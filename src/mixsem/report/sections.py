@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..errors import Notice
+from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import MeasurementFit
 from ..structural.choice import Choice
 from ..structural.fit import MixtureFit
@@ -31,7 +32,6 @@ __all__ = [
     "classification_section",
     "fitted_section",
     "measurement_section",
-    "reference_section",
     "regression_section",
     "reproduction_section",
     "selection_section",
@@ -39,38 +39,15 @@ __all__ = [
     "warning_section",
 ]
 
-_PEREZ_ALONSO = (
-    "Perez Alonso, A. F., Rosseel, Y., Vermunt, J. K., & De Roover, K. (2024). Mixture multigroup structural equation"
-    " modeling: A novel method for comparing structural relations across many groups. Psychological Methods. Advance"
-    " online publication."
-)
-_ROSSEEL = (
-    "Rosseel, Y., & Loh, W. W. (2024). A structural after measurement approach to structural equation modeling."
-    " Psychological Methods, 29(3), 561–588. https://doi.org/10.1037/met0000503"
-)
-_SELECTION = (
-    "Perez Alonso, A. F., Vermunt, J. K., Rosseel, Y., & De Roover, K. (2025). Selecting the number of clusters in"
-    " mixture multigroup structural equation modeling. Methodology, 21(1), 1–26. https://doi.org/10.5964/meth.14931",
-    "Ceulemans, E., & Kiers, H. A. L. (2006). Selecting among three-mode principal component models of different types"
-    " and complexities: A numerical convex hull based method. British Journal of Mathematical and Statistical"
-    " Psychology, 59(1), 133–150. https://doi.org/10.1348/000711005X64817",
-)
-_BY_METHOD = {
-    "MixML-SEM": "Zhao, H., Vermunt, J. K., & De Roover, K. (2025). Mixture multilevel SEM versus multilevel SEM for"
-    " comparing structural relations across groups in presence of measurement non-invariance. Frontiers in Psychology,"
-    " 16, 1463790. https://doi.org/10.3389/fpsyg.2025.1463790",
-    "MixMG-BSEM": "Zhao, H., Vermunt, J. K., & De Roover, K. (2025). Mixture multigroup Bayesian SEM with approximate"
-    " measurement invariance for comparing structural relations across many groups. Methodology, 21(4), 286–312."
-    " https://doi.org/10.5964/meth.16411",
-}
-
 
 #: Names of groups up to this length are kept on one line.
 UNBROKEN = 24
 BIC_G, BIC_N = "BIC<sub>G</sub>", "BIC<sub>N</sub>"
 
 
-def fitted_section(fit: MixtureFit, settings: Mapping[str, object], measurement: MeasurementFit | None) -> Section:
+def fitted_section(
+    fit: MixtureFit, settings: Mapping[str, object], measurement: MeasurementFit | BayesianFit | None
+) -> Section:
     """Data, models and settings."""
     facts = [("Method", method_name(fit))]
     facts += [(str(name), str(value)) for name, value in settings.items()]
@@ -267,10 +244,3 @@ def reproduction_section(code: str, command: str) -> Section | None:
     parts = [f"<h3>In Python</h3>{block(code)}"] if code.strip() else []
     parts += [f"<h3>On the command line</h3>{block(command)}"] if command.strip() else []
     return Section("reproduce", "How to reproduce this", "".join(parts)) if parts else None
-
-
-def reference_section(fit: MixtureFit, *, selected: bool) -> Section:
-    """What to cite."""
-    own = _BY_METHOD.get(method_name(fit))
-    texts = sorted([_PEREZ_ALONSO, _ROSSEEL, *([own] if own else []), *(_SELECTION if selected else ())])
-    return Section("references", "References", f"<ul>{''.join(f'<li>{escape_html(t)}</li>' for t in texts)}</ul>")

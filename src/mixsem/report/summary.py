@@ -7,8 +7,9 @@ from functools import singledispatch
 
 from ..errors import Notice, OptionError
 from ..factors.moments import FactorMoments
+from ..measurement.bayes_fit import BayesianFit
 from ..measurement.bayes_measures import BayesFitMeasures
-from ..measurement.diagnostics import Diagnostics
+from ..measurement.diagnostics import Diagnostics, diagnostics
 from ..measurement.fit import MeasurementFit
 from ..measurement.prior_grid import PriorVarianceChoice
 from ..multilevel.compare import GroupComparison
@@ -16,6 +17,9 @@ from ..multilevel.fit import MultilevelFit
 from ..structural.fit import MixtureFit
 from ..structural.select import MixtureSelection
 from .bayes_tables import choice_entries, measures_table, variance_table
+from .bayesian_frames import bayesian_parameters, loading_variation
+from .bayesian_tables import bayesian_loading_table
+from .bayesian_words import bayesian_facts, model_name
 from .diagnostic_tables import diagnostics_table
 from .document import Listing, Prose, Summary
 from .factor_tables import correlation_table, factor_facts, factor_table
@@ -43,7 +47,8 @@ def summary(fit: object) -> Summary:
     Parameters
     ----------
     fit
-        A `MeasurementFit`, `FactorMoments`, `MixtureFit` or `MixtureSelection`.
+        A `MeasurementFit`, `BayesianFit`, `FactorMoments`, `MixtureFit` or `MixtureSelection`, or another
+        result of this package.
 
     Returns
     -------
@@ -75,7 +80,7 @@ def summary(fit: object) -> Summary:
     """
     raise OptionError(
         f"summary() got {type(fit).__name__}",
-        allowed="a MeasurementFit, FactorMoments, MixtureFit or MixtureSelection",
+        allowed="a MeasurementFit, BayesianFit, FactorMoments, MixtureFit or MixtureSelection",
         todo="give what .fit() or factor_moments() returned",
     )
 
@@ -144,6 +149,17 @@ def _summary_measurement(fit: MeasurementFit) -> Summary:
     )
 
 
+@summary.register(BayesianFit)
+def _summary_bayesian(fit: BayesianFit) -> Summary:
+    size = f"{plural(len(fit.factors), 'factor')}, {plural(len(fit.items), 'item')}, {plural(len(fit.groups), 'group')}"
+    loadings = bayesian_loading_table(fit, bayesian_parameters(fit), loading_variation(fit))
+    sampled = diagnostics_table(diagnostics(fit))
+    return Summary(
+        f"{model_name(fit)}: {size}",
+        (Listing("", bayesian_facts(fit)), sampled, loadings, *warning_listing(fit.notices)),
+    )
+
+
 @summary.register(FactorMoments)
 def _summary_factors(moments: FactorMoments) -> Summary:
     title = f"Factor covariances: {plural(len(moments.factors), 'factor')} in {plural(moments.n_groups, 'group')}"
@@ -168,7 +184,7 @@ def _summary_comparison(comparison: GroupComparison) -> Summary:
 @summary.register(Diagnostics)
 def _summary_diagnostics(found: Diagnostics) -> Summary:
     size = f"{plural(found.n_chains, 'chain')} of {plural(found.n_draws, 'draw')}"
-    size = size if found.method == "nuts" else f"{found.n_chains * found.n_draws:,} independent draws ({found.method})"
+    size = size if found.method == "nuts" else f"{size} ({found.method})"
     return Summary(f"Sampling: {size}", (diagnostics_table(found),))
 
 
