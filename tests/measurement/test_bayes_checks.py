@@ -287,3 +287,19 @@ def test_fits_without_draws_are_refused() -> None:
 def test_names_of_watched_quantities(fit: BayesianFit) -> None:
     block = fit.blocks[0]
     assert diagnostics(fit).parameters["name"].tolist() == list(monitor(block.posterior, fit.groups).names)
+
+
+def test_few_effective_draws_of_chains_that_agree_are_not_called_disagreement(fit: BayesianFit) -> None:
+    """One mean that stays for ten draws at a time, alike in all chains, within limits for R-hat."""
+    block = independent(fit.blocks[0])
+    x = block.draws.x.copy()
+    C, D, _ = x.shape
+    at = block.posterior.names.index("mean F1=~V3")
+    stays = np.repeat(np.random.default_rng(3).standard_normal((C, D // 10 + 1)), 10, axis=1)[:, :D]
+    stays = (stays - stays.mean(axis=1, keepdims=True)) / stays.std(axis=1, keepdims=True)
+    x[:, :, at] = 0.8 + 0.01 * stays
+    found = notices(replace(block, draws=replace(block.draws, x=x)), SamplingWarning)
+    assert found
+    text = found[0].text
+    assert ("do not agree" in text) == ("R-hat is up to" in text)
+    assert "effective number of draws" in text

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from ..bayes.convergence import convergence
+from ..bayes.convergence import effective_size
 from ..bayes.monitored import monitor, monitored_draws
 from ..errors import ApproximationWarning, Notice, enumerate_briefly
 from ..kernels.problem import THETA
@@ -36,7 +36,7 @@ def approximation_notices(block: BayesianBlock, groups: Sequence[Hashable]) -> l
     watched = monitor(block.posterior, groups)
     own = (watched.source < 0) & (block.posterior.problem.kind[watched.entry] != THETA)
     which = np.flatnonzero(own)
-    size = convergence(monitored_draws(block.posterior, watched, block.draws.x, which)).ess_bulk
+    size = effective_size(monitored_draws(block.posterior, watched, block.draws.x, which))
     n_draws = block.draws.x.shape[0] * block.draws.x.shape[1]
     least = LEAST_SHARE * n_draws
     beyond = np.flatnonzero(size < least)

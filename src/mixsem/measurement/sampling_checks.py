@@ -70,23 +70,36 @@ def _convergence(
     if not beyond.any() and not ebfmi < EBFMI:
         return []
     worst = [int(i) for i in worst_first(found) if beyond[i]]
+    disagree = bool((found.rhat > rhat).any()) or bool(ebfmi < EBFMI)
     what = []
-    if worst:
-        listed = [f"{watched.names[i]} (R-hat {found.rhat[i]:.3f}, effective draws {size[i]:.0f})" for i in worst]
+    if disagree and worst:
+        what.append(f"R-hat is up to {np.nanmax(found.rhat):.3f} (should be at most {rhat:.4g})")
+    if (size < ess).any():
         what.append(
-            f"R-hat is up to {np.nanmax(found.rhat):.3f} (should be at most {rhat:.4g}), the effective number of draws"
-            f" down to {np.nanmin(found.ess_bulk):.0f} in the bulk and {np.nanmin(found.ess_tail):.0f} in the tails"
-            f" (at least {ess:.0f}). Beyond these limits are {len(worst)} of {watched.size} quantities, worst first:"
-            f" {enumerate_briefly(listed, SHOWN)}"
+            f"the effective number of draws is down to {np.nanmin(found.ess_bulk):.0f} in the bulk and"
+            f" {np.nanmin(found.ess_tail):.0f} in the tails (should be at least {ess:.0f})"
         )
     if ebfmi < EBFMI:
         what.append(f"the chains cross levels of density slowly (E-BFMI {ebfmi:.2f}, should be at least {EBFMI})")
-    text = (
-        f"{', '.join(block.factors)}: the chains do not agree, or are too short to tell. {'; '.join(what)}. Factor"
-        " scores and all that rests on them are not reliable yet. Draw more, with a longer warm-up"
-        f" (Sampling(warmup=2000, draws={max(2 * n_draws, 2000)})), or in smaller steps (target_accept=0.95); put a"
-        " better marker variable first." + _negligible_advice(block)
+    listed = [f"{watched.names[i]} (R-hat {found.rhat[i]:.3f}, effective draws {size[i]:.0f})" for i in worst]
+    named = (
+        f" Concerned are {len(worst)} of {watched.size} quantities, worst first: {enumerate_briefly(listed, SHOWN)}."
+        * bool(worst)
     )
+    longer = f"Sampling(warmup=2000, draws={max(2 * n_draws, 2000)})"
+    if disagree:
+        lead = "the chains do not agree, or are too short to tell"
+        advice = (
+            " Factor scores and all that rests on them are not reliable yet. Draw more, with a longer warm-up"
+            f" ({longer}), or in smaller steps (target_accept=0.95); put a better marker variable first."
+        )
+    else:
+        lead = "few effective draws for some quantities"
+        advice = (
+            " The chains agree, so averages such as factor scores may be used, but intervals of these quantities are"
+            f" rough; for them draw more ({longer})."
+        )
+    text = f"{', '.join(block.factors)}: {lead}: {'; '.join(what)}.{named}{advice}{_negligible_advice(block)}"
     concerned = tuple(dict.fromkeys(groups[watched.group[i]] for i in worst if watched.what[i] == "group"))
     return [Notice(SamplingWarning, text, concerned)]
 
