@@ -11,8 +11,9 @@ import pytest
 import mixsem as mx
 from mixsem.bayes.arrow_hessian import STEP, Layout, arrow_hessian, find_layout, find_mode, gradient, solve_arrow
 from mixsem.bayes.convergence import effective_size
+from mixsem.bayes.draws import MOST_DRAWS
 from mixsem.bayes.estimate import compile_posterior
-from mixsem.bayes.laplace import MOST_DRAWS, _approximate, laplace_draws
+from mixsem.bayes.laplace import _approximate, laplace_draws
 from mixsem.bayes.posterior import Approximate, Equal, Free, Posterior, Random, Role
 from mixsem.bayes.quadratic import parameter_scales
 from mixsem.bayes.sampling import sample_posterior

@@ -293,7 +293,7 @@ def test_priors_in_words(ml: MixtureSelection, mg: MixtureSelection) -> None:
 
 
 def test_a_symmetric_grid_of_an_approximation(moments: mx.SampleMoments, tmp_path: Path) -> None:
-    """Everything about the choice of a prior variance and about draws without chains is said."""
+    """Everything about the choice of a prior variance and about the fast method is said."""
     grid = {"prior_variance": [0.0, 0.1], "symmetric": True, "method": "laplace"}
     few = mx.Sampling(chains=1, draws=200)
     fits = quietly(mx.mixmg_bsem, MODEL, STRUCTURAL, moments, k=2, **grid, sampling=few, n_starts=3, seed=1)
@@ -304,4 +304,5 @@ def test_a_symmetric_grid_of_an_approximation(moments: mx.SampleMoments, tmp_pat
     assert "Prior variances compared by DIC" in page.text and "Hoffman" not in page.text
     record = json.loads(files["fit.json"].read_text(encoding="utf-8"))
     assert [c["prior_variance"] for c in record["measurement"]["prior_choice"][:2]] == [0.0, 0.1]
-    assert record["measurement"]["blocks"][0]["diagnostics"]["rhat"] is None
+    found = record["measurement"]["blocks"][0]["diagnostics"]
+    assert found["rhat"] > 0.9 and found["divergences"] is None

@@ -29,6 +29,9 @@ Index = NDArray[np.int64]
 
 #: Step of the differences, relative to the scale of a parameter.
 STEP = 1e-3
+MAX_ITERATIONS = 30
+#: Longest Newton step of a parameter, relative to its scale.
+LONGEST = 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +70,7 @@ class Arrow:
 
 
 def find_layout(posterior: Posterior, shared: Index | None = None) -> Layout:
-    """Find the parameters of each group; `shared` restricts the shared ones, as if the rest were known.
-
-    Raises
-    ------
-    ValueError
-        Never for posteriors of `build_posterior`, whose group parameters belong to one group.
-    """
+    """Find the parameters of each group; `shared` restricts the shared ones, as if the rest were known."""
     problem, what = posterior.problem, np.array(posterior.what)
     G = problem.nu.size
     alone = np.isin(what, ("deviation", "group"))
@@ -161,24 +158,35 @@ def made_positive(M: Array, least: float = 0.02) -> Array:
     return np.asarray((vector * value[..., None, :]) @ vector.swapaxes(-1, -2) * weight)
 
 
-def find_mode(posterior: Posterior, x: Array, moving: Index, max_iterations: int = 30) -> Array:
+def find_mode(posterior: Posterior, x: Array, scales: Array, moving: Index) -> Array:
     """Newton's method on the arrow system, over all group parameters and the shared ones in `moving`.
 
-    It ends where a step promises to raise the log posterior by less than a hundredth: a starting point needs no more.
+    It ends where a step promises to raise the log posterior by less than a hundredth: the centre of an approximation
+    needs no more.
+
+    Parameters
+    ----------
+    posterior
+        The compiled block.
+    x
+        Where to start, shape (P,).
+    scales
+        Order of magnitude of every parameter, shape (P,).
+    moving
+        Shared parameters to maximise over; the others stay.
     """
     layout = find_layout(posterior, moving)
     present = layout.local >= 0
-    step = np.full(x.size, STEP)
     slope = np.empty_like(x)
     value = density(posterior.problem, x, slope)
-    for _ in range(max_iterations):
-        arrow = arrow_hessian(posterior, layout, x, step)
+    for _ in range(MAX_ITERATIONS):
+        arrow = arrow_hessian(posterior, layout, x, STEP * scales)
         local, shared = solve_arrow(arrow, np.where(present, slope[layout.local], 0.0), slope[moving])
         direction = np.zeros_like(x)
         direction[layout.local[present]] = local[present]
         direction[moving] = shared
         promise = float(direction @ slope)
-        length = min(1.0, 1.5 / max(float(np.abs(direction).max()), 1e-300))
+        length = min(1.0, LONGEST / max(float(np.abs(direction / scales).max()), 1e-300))
         for _halving in range(30):
             trial = x + length * direction
             new = density(posterior.problem, trial, slope)

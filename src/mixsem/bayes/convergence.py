@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import ndtri
 
-__all__ = ["Convergence", "convergence", "energy_fraction"]
+__all__ = ["Convergence", "convergence", "effective_size", "energy_fraction"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -78,6 +78,14 @@ def convergence(draws: Array) -> Convergence:
         if usable.any():
             out[:, first + np.flatnonzero(usable)] = _of_chunk(x[usable])
     return Convergence(*out)
+
+
+def effective_size(draws: Array) -> Array:
+    """Effective sample sizes of means, shape (M,), of draws (chains, draws, M), on their own scale.
+
+    Quicker than `convergence`. Chains are split into halves.
+    """
+    return _effective_size(_split(np.ascontiguousarray(np.moveaxis(draws, 2, 0), dtype=float)))
 
 
 def energy_fraction(energy: Array) -> Array:

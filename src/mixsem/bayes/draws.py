@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import OptionError
 
-__all__ = ["DEFAULT_SAMPLING", "Draws", "Report", "Sampling"]
+__all__ = ["DEFAULT_SAMPLING", "MOST_DRAWS", "Draws", "Report", "Sampling"]
 
 Array = NDArray[np.float64]
 #: Told the draws done and the draws to do, over all chains.
@@ -59,6 +59,9 @@ class Sampling:
         if self.cores is not None and (type(self.cores) is not int or self.cores < 1):
             raise OptionError(f"cores={self.cores!r}", allowed="a positive whole number, or None", todo="change cores")
 
+
+#: `method="laplace"` draws no more than these: they are nearly independent, and factor moments need no more.
+MOST_DRAWS = 1000
 
 #: What a model samples if it is not told otherwise.
 DEFAULT_SAMPLING = Sampling()

@@ -99,9 +99,9 @@ def estimate(
     posterior
         The compiled block.
     method
-        ``"nuts"``, or ``"laplace"`` for the deterministic approximation.
+        ``"nuts"``, or ``"laplace"`` for few draws with proposals from Laplace approximations.
     sampling
-        Chains, draws and tuning; of the approximation, chains x draws is the number of draws.
+        Chains, draws and tuning; with ``"laplace"`` chains x draws is the number of draws, at most 1000.
     seed
         The same seed gives the same draws.
     report

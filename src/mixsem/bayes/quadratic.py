@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.group_sweeps import Plan, shared_slope
 from ..kernels.problem import IDENTITY
+from ..kernels.shared_moves import Plan, shared_slope
 from ..kernels.shear import sheared_parameters
 from .arrow_hessian import STEP, Layout, arrow_hessian, find_layout, gradient, made_positive
 from .posterior import Posterior
@@ -80,7 +80,9 @@ def quadratic_plan(posterior: Posterior, x: Array, scales: Array) -> Plan:
     u = np.where(present, (offset + s * x)[local], 0.0)
     b = np.where(present, slope[local], 0.0) + np.einsum("gij,gj->gi", H, u)
     C = -arrow.C / width[:, :, None] * enters_directly(posterior, direct)[:, None, :]
-    plan = Plan(local, posterior.entry, H, b, direct, x[direct], C, np.empty(0, np.int64), np.empty((0, 0)))
+    entry = np.where(present, posterior.entry[local], 0)
+    mean = np.where(present & deviates[local], problem.base[np.arange(G)[:, None], entry], -1)
+    plan = Plan(local, entry, mean, H, b, direct, x[direct], C, np.empty(0, np.int64), np.empty((0, 0)))
     reach, T = following(posterior, plan)
     return plan._replace(reach=reach, T=T)
 
@@ -96,31 +98,35 @@ def following(posterior: Posterior, plan: Plan) -> tuple[Index, Array]:
     """Coordinates that move with the shared parameters: these themselves, and how groups' own parameters follow.
 
     Deviations follow by the sampler's coordinates. What is free in every group follows by the conditional mean of the
-    approximation, so that a step explores the marginal distribution of the shared parameters.
+    approximation, so that a step explores the marginal distribution of the shared parameters. A reference group's
+    value is the mean of the others and has its own data: there the mean deviation from it is moved too.
     """
-    what = np.array(posterior.what)
+    what, shear = np.array(posterior.what), posterior.problem.shear
     shared = np.flatnonzero(np.isin(what, ("mean", "sd", "common")))
+    rows = shear[np.isin(shear[:, 0], plan.direct) & (shear[:, 2] > 0)]
     free = np.flatnonzero(what == "group")
-    T = np.vstack([np.eye(shared.size), np.zeros((free.size, shared.size))])
-    if not (free.size and shared.size):
-        return np.concatenate([shared, free])[: T.shape[0]], T
-    row = {int(i): shared.size + k for k, i in enumerate(free)}
-    column = {int(i): k for k, i in enumerate(shared)}
-    for g, own in enumerate(plan.local):
-        own = own[own >= 0]
-        n = own.size
-        b = np.flatnonzero(what[own] == "group")
-        if not b.size:
-            continue
-        cross = np.zeros((n, shared.size))
-        for q, i in enumerate(plan.direct):
-            cross[:, column[int(i)]] += plan.C[g, :n, q]
-        for j in np.flatnonzero(what[own] == "deviation"):
-            mean = int(posterior.problem.base[g, posterior.entry[own[j]]])
-            cross[:, column[mean]] += plan.H[g, :n, j]
-        inner = made_positive(plan.H[g][np.ix_(b, b)], 0.05)
-        T[[row[int(i)] for i in own[b]]] = -np.linalg.solve(inner, cross[b])
-    return np.concatenate([shared, free]), T
+    steps = np.concatenate([shared, rows[:, 1] + rows[:, 2] - 1])
+    T = np.zeros((posterior.n_params, steps.size))
+    T[steps, np.arange(steps.size)] = 1.0
+    if free.size:
+        column = np.zeros(posterior.n_params, dtype=np.int64)
+        column[shared] = np.arange(shared.size)
+        own = (plan.local >= 0) & (what[plan.local] == "group")
+        cross = np.zeros((*plan.local.shape, steps.size))
+        cross[:, :, column[plan.direct]] = plan.C
+        cross[:, :, shared.size :] = -cross[:, :, column[rows[:, 0]]] * _by_mean_deviation(posterior, rows)
+        for g, j in np.argwhere(plan.mean >= 0):
+            cross[g, :, column[plan.mean[g, j]]] += plan.H[g, :, j]
+        both = own[:, :, None] & own[:, None, :]
+        inner = np.where(both, plan.H, np.eye(own.shape[1]) * ~own[:, :, None])
+        T[plan.local[own]] = -np.linalg.solve(made_positive(inner, 0.05), cross * own[:, :, None])[own]
+    reach = np.concatenate([steps, free])
+    return reach, np.ascontiguousarray(T[reach])
+
+
+def _by_mean_deviation(posterior: Posterior, rows: Index) -> Array:
+    """How far a mean moves against the coordinate of its mean deviation, the linear predictors staying put."""
+    return np.asarray(posterior.problem.s[rows[:, 3]] / np.sqrt(rows[:, 2]))
 
 
 def with_metric(posterior: Posterior, plan: Plan, points: Array, scales: Array) -> Plan:

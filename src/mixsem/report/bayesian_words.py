@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.metadata import version
 
+from ..bayes.draws import MOST_DRAWS
 from ..bayes.priors import Beta, Flat, Gamma, HalfNormal, HalfT, InverseGamma, Location, Priors, Spread, as_priors
 from ..bayes.roles import Approximate, Equal, Free, Random, Role
 from ..kernels.problem import LAMBDA, PSI, THETA
@@ -105,7 +106,7 @@ def sampling_words(fit: BayesianFit) -> str:
     s = model.sampling
     ignored = "; group means ignored" if model.means == "ignore" else ""
     if model.method != "nuts":
-        return f"approximated (Laplace), {s.chains * s.draws:,} draws per block{ignored}"
+        return f"approximated (Laplace), {min(s.chains * s.draws, MOST_DRAWS):,} draws per block{ignored}"
     return (
         f"No-U-Turn sampler, {plural(s.chains, 'chain')} of {plural(s.draws, 'draw')} per block after"
         f" {s.warmup:,} of warm-up, target acceptance {s.target_accept:g}{ignored}"
