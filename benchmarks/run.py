@@ -11,7 +11,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import bayes_recovery
+import bayes_step1
+import laplace_vs_mcmc
 import recovery
+import sbc
 import step1_vs_lavaan
 import step3
 
@@ -21,9 +25,10 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--check"]:
         step3.main()
         step1_vs_lavaan.main(variants=("estimates-simple",))
-        return int(not recovery.main(n_data_sets=5))
-    held = [step3.main(), step1_vs_lavaan.main(), recovery.main()]
-    return int(not all(held))
+        checks = [recovery.main(n_data_sets=5), bayes_step1.main(check=True), laplace_vs_mcmc.main(check=True)]
+        return int(not all(checks))
+    scripts = (step3, step1_vs_lavaan, recovery, bayes_step1, bayes_recovery, laplace_vs_mcmc, sbc)
+    return int(not all([script.main() for script in scripts]))
 
 
 if __name__ == "__main__":
