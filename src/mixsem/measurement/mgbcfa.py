@@ -66,6 +66,16 @@ class MGBCFA:
     sampling
         Chains, draws and tuning.
 
+    Examples
+    --------
+    >>> import mixsem as mx
+    >>> population = mx.simulate.Population(n_groups=12, group_size=100, loading_variance=0.01)
+    >>> moments = mx.simulate.draw_moments(mx.simulate.draw_truth(population, seed=1), seed=1)
+    >>> model = mx.MGBCFA("F =~ V1 + V2 + V3 + V4", prior_variance={"F": 0.01, "F =~ V4": 0}, method="laplace")
+    >>> fit = model.fit(moments, seed=1)
+    >>> bool((fit.Lambda[:, 3] == fit.Lambda[0, 3]).all()), bool(0 < fit.Lambda[:, 2].std() < 0.1)  # V4, V3
+    (True, True)
+
     References
     ----------
     Zhao, Vermunt & De Roover (2025), Mixture multigroup Bayesian SEM with approximate measurement invariance for
@@ -103,6 +113,20 @@ class MGBCFA:
             The same seed gives the same draws.
         progress
             Called as ``progress(stage, done, total)``.
+
+        Returns
+        -------
+        BayesianFit
+            Draws and averages per block. Trouble with sampling is issued as warnings and kept as ``notices``.
+
+        Raises
+        ------
+        ModelSyntaxError, ModelError, UnsupportedModelError
+            If the model text cannot be read, or is not a measurement model.
+        DataError
+            If the data lack an item, or `reference` is not a group.
+        OptionError
+            If an option is not known, or `prior_variance` is negative or names what is not a loading.
         """
         priors = as_priors(self.priors)
         syntax = parse_model(self.measurement)

@@ -55,6 +55,16 @@ class MLCFA:
     sampling
         Chains, draws and tuning.
 
+    Examples
+    --------
+    >>> import mixsem as mx
+    >>> population = mx.simulate.Population(n_groups=20, group_size=60, kind="multilevel")
+    >>> moments = mx.simulate.draw_moments(mx.simulate.draw_truth(population, seed=1), seed=1)
+    >>> model = mx.MLCFA("F =~ V1 + V2 + V3 + V4", random=("loadings", "factor variances"), method="laplace")
+    >>> fit = model.fit(moments, seed=1)
+    >>> fit.Lambda.shape, bool(fit.Theta[0, 0, 0] == fit.Theta[19, 0, 0])  # unique variances are equal
+    ((20, 4, 1), True)
+
     References
     ----------
     Zhao, Vermunt & De Roover (2025), Mixture multilevel SEM vs. multilevel SEM for comparing structural relations
@@ -89,6 +99,20 @@ class MLCFA:
             The same seed gives the same draws.
         progress
             Called as ``progress(stage, done, total)``.
+
+        Returns
+        -------
+        BayesianFit
+            Draws and averages per block. Trouble with sampling is issued as warnings and kept as ``notices``.
+
+        Raises
+        ------
+        ModelSyntaxError, ModelError, UnsupportedModelError
+            If the model text cannot be read, or is not a measurement model.
+        DataError
+            If the data lack an item, or have a single group.
+        OptionError
+            If an option is not known, or `random` names what is not a parameter.
         """
         priors = as_priors(self.priors)
         syntax = parse_model(self.measurement)
