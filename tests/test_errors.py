@@ -62,3 +62,13 @@ def test_notices_are_plain_data():
     assert notice.to_dict() == {"name": "HeywoodWarning", "text": "x1 in b", "groups": ["b", "3"]}
     with pytest.warns(HeywoodWarning, match="x1 in b"):
         notify([notice])
+
+
+def test_a_warning_points_past_the_dispatch_of_functions():
+    """`glance` and its like are dispatched by functools, which must not be taken for the user's code."""
+    source = "import functools\n@functools.singledispatch\ndef judge(fit):\n    notify([fit])\n"
+    package = {"__name__": "mixsem.pretended", "notify": notify}
+    exec(compile(source, "pretended.py", "exec"), package)
+    with pytest.warns(HeywoodWarning) as caught:
+        package["judge"](Notice(HeywoodWarning, "negative"))
+    assert caught[0].filename == __file__

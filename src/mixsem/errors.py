@@ -227,7 +227,9 @@ def notify(notices: Iterable[Notice]) -> None:
     if not notices:
         return
     depth, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == __package__:
+    # functools: the dispatch of functions such as `glance`, which stands between the package and its user.
+    passed_over = {__package__, "functools"}
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in passed_over:
         depth, frame = depth + 1, frame.f_back
     for notice in notices:
         warnings.warn(notice.text, notice.category, stacklevel=depth + 1)
