@@ -70,3 +70,9 @@ def test_a_library_without_the_native_entry_is_called_through_python(
     expected = draw(posterior)
     monkeypatch.delattr("nutpie._lib.PyMcModel")
     np.testing.assert_array_equal(draw(posterior), expected)
+
+
+def test_a_chain_that_cannot_start_is_an_error_that_says_so(posterior: Posterior) -> None:
+    with pytest.raises(mx.errors.ModelError, match="the sampler could not run") as caught:
+        run_nuts(posterior.problem, lambda seed: np.full(posterior.n_coordinates, np.nan), SHORT, [1, 2, 3])
+    assert caught.value.allowed and caught.value.todo

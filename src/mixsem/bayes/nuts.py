@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ModelError
 from ..kernels.callback import natural_callback, posterior_callback
 from ..kernels.posterior import density
 from ..kernels.problem import Problem, pack
@@ -153,6 +154,14 @@ def _is_finished(sampler: Any) -> bool:
         sampler.wait(POLL_SECONDS)
     except TimeoutError:
         return False
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(
+            f"the sampler could not run: {reason}",
+            allowed="models whose posterior is finite near their starting values",
+            todo="look for groups or items that make no sense under the model, such as factors that are one; a flat"
+            " prior may leave the posterior without a finite total",
+        ) from error
     return True
 
 
