@@ -87,7 +87,7 @@ def factor_scores(step1: BayesianFit, data: FrameLike, group: str | None = None)
     means, sds = _scores(step1, x, codes)
     found = frame.select(step1.items[0] if column is None else column)
     series = [
-        nw.new_series(name, values[:, q], nw.Float64, backend=frame.implementation).fill_nan(None)
+        nw.new_series(name, _with_nulls(values[:, q]), nw.Float64, backend=frame.implementation)
         for q, factor in enumerate(step1.factors)
         for name, values in ((factor, means), (f"{factor}_sd", sds))
     ]
@@ -114,6 +114,11 @@ def _group_column(step1: BayesianFit, data: object, group: str | None) -> str | 
     if column is None and len(step1.groups) > 1:
         raise OptionError("no column of the group is known", allowed="the name of a column", todo="name it with group=")
     return None if len(step1.groups) == 1 and step1.moments.group is None else column
+
+
+def _with_nulls(values: Array) -> list[float | None]:
+    """Numbers as Python has them, None where there is none: every dataframe library reads that alike."""
+    return [None if missing else value for value, missing in zip(values.tolist(), np.isnan(values), strict=True)]
 
 
 def _codes(column: nw.Series[Any], groups: Sequence[Hashable], x: Array) -> NDArray[np.int64]:
