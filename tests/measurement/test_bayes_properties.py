@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import mixsem as mx
 from mixsem.bayes import Priors, Sampling
 from mixsem.bayes.posterior import Posterior
 from mixsem.errors import DataError, MixsemError, OptionError
@@ -292,3 +293,16 @@ def test_one_group_has_nothing_to_vary_over():
         fit(MLCFA(MODEL), people((40,)))
     assert caught.value.allowed and caught.value.todo
     assert fit(MGBCFA(MODEL, sampling=SHORTEST), people((40,))).Lambda.shape == (1, 4, 1)
+
+
+def test_what_no_draw_can_mend_is_refused():
+    """Means in the model text, flat priors over three groups, a reference in the symmetric form."""
+    population = mx.simulate.Population(n_groups=3, n_clusters=2, group_size=60)
+    moments = mx.simulate.draw_moments(mx.simulate.draw_truth(population, seed=1), seed=1)
+    text = "F =~ V1 + V2 + V3"
+    with pytest.raises(mx.errors.UnsupportedModelError, match="line 2, column 6: V1~1 is an intercept"):
+        mx.MGBCFA(f"{text}\nV1 ~ 1").fit(moments, seed=1)
+    with pytest.raises(mx.errors.OptionError, match="flat prior on the variance of F=~V2 over 3 groups"):
+        mx.MLCFA(text, priors="mplus").fit(moments, seed=1)
+    with pytest.raises(mx.errors.OptionError, match="symmetric=True with reference=2"):
+        mx.MGBCFA(text, symmetric=True, reference=2).fit(moments, seed=1)

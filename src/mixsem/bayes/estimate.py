@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.moments import SampleMoments
-from ..errors import OptionError, did_you_mean
+from ..errors import OptionError, UnsupportedModelError, did_you_mean
 from ..model.matrices import ModelMap, compile_table
 from ..syntax.table import ParameterTable
 from .draws import Draws, Report, Sampling
@@ -59,6 +59,13 @@ def compile_posterior(
         raise OptionError(
             f"means={means!r}", allowed="'free' or 'ignore'", todo=did_you_mean(str(means), ("free", "ignore"))
         )
+    for row in table.rows:
+        if row.op == "~1":
+            raise UnsupportedModelError(
+                f"line {row.line}, column {row.column}: {row.name} is an intercept or a mean",
+                allowed="loadings, unique and factor (co)variances; means are integrated out",
+                todo="remove it from the model text",
+            )
     block = moments.select(table.observed)
     model = compile_table(table, block.groups)
     n = block.n.astype(float)

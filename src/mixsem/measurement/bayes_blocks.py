@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..bayes.draws import Sampling
 from ..bayes.estimate import compile_posterior, estimate
 from ..bayes.posterior import Role
 from ..bayes.priors import Priors
 from ..data.moments import SampleMoments
+from ..errors import ModelError, enumerate_briefly
 from ..model.matrices import ModelMap
 from ..syntax.table import ParameterTable
 from .bayes_fit import BayesianBlock, ScoreSummary
@@ -48,6 +50,7 @@ def fit_blocks(
                 progress("measurement", before + done, total)
 
         draws, average = estimate(posterior, method, sampling, child, report if progress is not None else None)
+        _require_finite(average.loglik, moments, part)
         scores = ScoreSummary(average.mean_A, average.cov_A, average.mean_V)
         blocks.append(
             BayesianBlock(rows.factors, rows.observed, rows, posterior, draws, average.values, scores, average.loglik)
@@ -55,3 +58,15 @@ def fit_blocks(
     if progress is not None:
         progress("measurement", total, total)
     return tuple(blocks)
+
+
+def _require_finite(loglik: NDArray[np.float64], moments: SampleMoments, part: tuple[str, ...]) -> None:
+    """Draws without a likelihood would spoil every average: refuse them, naming the groups."""
+    bad = [moments.groups[g] for g in np.flatnonzero(~np.isfinite(loglik).all(axis=0))]
+    if bad:
+        raise ModelError(
+            f"{', '.join(part)}: some draws have no finite likelihood in {enumerate_briefly(bad)}",
+            allowed="draws with a finite likelihood in every group",
+            todo="use the No-U-Turn sampler, 'nuts', if this is the fast method 'laplace'; otherwise look at these"
+            " groups: a unique variance may be zero there, or a prior too vague for so few people",
+        )

@@ -135,8 +135,8 @@ class BayesianFit(Displayed):
 
     @property
     def converged(self) -> bool:
-        """Whether no notice speaks of sampling trouble."""
-        return not any(notice.name == "SamplingWarning" for notice in self.notices)
+        """Whether no notice speaks of trouble with the draws."""
+        return not any(notice.name in ("SamplingWarning", "ApproximationWarning") for notice in self.notices)
 
     def count_measurement(self, factors: Sequence[str]) -> int:
         """Single-indicator loadings and unique variances of some factors: two per factor and group."""

@@ -141,7 +141,7 @@ def bayes_fit_measures(step1: BayesianFit | OneBlock, *, seed: int = 1) -> Bayes
 
     - DIC: at the posterior mean of the loadings and (co)variances, on their natural scale.
     - WAIC and LOO: over groups. A group's own parameters are informed by that group alone, so that leaving it out
-      changes them a great deal: Pareto's k is often above 0.7, and LOO is then of no use. Compare DIC or WAIC.
+      changes them a great deal: Pareto's k is often above 0.7, and LOO is then of no use. Compare DIC.
     - Posterior predictive p: share of draws in which covariances replicated from the draw's Sigma (a Wishart matrix)
       have a larger chi-square against the saturated model than the data's.
     - BRMSEA, BCFI, BTLI, BGammaHat: of every draw, chi-square minus number of moments is the misfit, number of moments
@@ -271,7 +271,7 @@ def _notices(
             f"LOO is not to be trusted for {enumerate_briefly(names)}: Pareto's k is above {HIGHEST_K} in"
             f" {len(concerned)} of {len(groups)} groups ({enumerate_briefly(concerned)}). Parameters of a group are"
             " informed by that group alone, and its draws say little about what they were without it."
-            " Compare models by DIC or WAIC."
+            " Compare models by DIC."
         )
         notices.append(Notice(InformationCriterionWarning, text, concerned))
     negative = [m.block for m in measures if m.p_d < 0]

@@ -128,6 +128,12 @@ class MGBCFA:
         OptionError
             If an option is not known, or `prior_variance` is negative or names what is not a loading.
         """
+        if self.symmetric and self.reference is not None:
+            raise OptionError(
+                f"symmetric=True with reference={self.reference!r}",
+                allowed="a reference group, or the symmetric form, in which no group is special",
+                todo="drop one of them",
+            )
         priors = as_priors(self.priors)
         syntax = parse_model(self.measurement)
         require_measurement_model(syntax)

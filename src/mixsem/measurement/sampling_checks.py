@@ -82,10 +82,8 @@ def _convergence(
     if ebfmi < EBFMI:
         what.append(f"the chains cross levels of density slowly (E-BFMI {ebfmi:.2f}, should be at least {EBFMI})")
     listed = [f"{watched.names[i]} (R-hat {found.rhat[i]:.3f}, effective draws {size[i]:.0f})" for i in worst]
-    named = (
-        f" Concerned are {len(worst)} of {watched.size} quantities, worst first: {enumerate_briefly(listed, SHOWN)}."
-        * bool(worst)
-    )
+    beyond_limits = f" Beyond the limits: {len(worst)} of {watched.size} quantities, worst first:"
+    named = f"{beyond_limits} {enumerate_briefly(listed, SHOWN)}." if worst else ""
     longer = f"Sampling(warmup=2000, draws={max(2 * n_draws, 2000)})"
     if disagree:
         lead = "the chains do not agree, or are too short to tell"

@@ -90,7 +90,7 @@ def pair_table(comparison: GroupComparison) -> Table:
         Column("upper", "upper", "decimal3"),
         Column("p_positive", "P(> 0)", "decimal3"),
     )
-    title = "Largest differences" if len(pairs) > SHOWN else "Differences"
+    title = "Clearest differences" if len(pairs) > SHOWN else "Differences"
     note = f"lower, upper: {100 * comparison.level:g}% interval. All pairs are in the attribute pairs."
     return Table(title, columns, tuple(rows), (note,))
 
