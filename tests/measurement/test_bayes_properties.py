@@ -302,7 +302,7 @@ def test_what_no_draw_can_mend_is_refused():
     text = "F =~ V1 + V2 + V3"
     with pytest.raises(mx.errors.UnsupportedModelError, match="line 2, column 6: V1~1 is an intercept"):
         mx.MGBCFA(f"{text}\nV1 ~ 1").fit(moments, seed=1)
-    with pytest.raises(mx.errors.OptionError, match="flat prior on the variance of F=~V2 over 3 groups"):
+    with pytest.raises(mx.errors.OptionError, match="flat prior on the variance of random effects over 3 groups"):
         mx.MLCFA(text, priors="mplus").fit(moments, seed=1)
     with pytest.raises(mx.errors.OptionError, match="symmetric=True with reference=2"):
         mx.MGBCFA(text, symmetric=True, reference=2).fit(moments, seed=1)

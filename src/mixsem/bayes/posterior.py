@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import OptionError, UnsupportedModelError
+from ..errors import UnsupportedModelError
 from ..kernels.plain_posterior import entry_values
 from ..kernels.problem import (
     BETA,
     CORRELATION,
     IDENTITY,
-    INVERSE_GAMMA,
     LEAST_FOR_POLAR,
     LOG,
     NORMAL,
@@ -31,8 +30,6 @@ __all__ = ["Approximate", "Equal", "Free", "Posterior", "Random", "Role", "build
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
-#: With a flat prior on the variance of an effect and on its mean, the posterior is proper from this many groups on.
-LEAST_FOR_FLAT = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,13 +220,6 @@ def _place_role(
     else:
         if isinstance(role, Random):
             mean, spread = random_priors(model, e, priors, unit)
-            if len(cells) < LEAST_FOR_FLAT and spread[0] == INVERSE_GAMMA and spread[2] == 0.0:
-                raise OptionError(
-                    f"a flat prior on the variance of {name} over {len(cells)} groups leaves the posterior without a"
-                    " finite total",
-                    allowed=f"flat priors on variances of random effects with {LEAST_FOR_FLAT} groups or more",
-                    todo="take priors='default', or a HalfNormal or HalfT prior for the spread",
-                )
             mu = base[cells, e] = builder.add(f"mean {name}", "mean", e, mean)
             scale[e] = builder.add(f"sd {name}", "sd", e, spread)
         else:

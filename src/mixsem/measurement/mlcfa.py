@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..bayes.draws import DEFAULT_SAMPLING, Sampling
 from ..bayes.posterior import Equal, Random, Role
-from ..bayes.priors import Priors, as_priors
+from ..bayes.priors import InverseGamma, Priors, as_priors
 from ..data.intake import Data, as_moments
 from ..errors import DataError, ModelSyntaxError, OptionError, did_you_mean, enumerate_briefly, notify
 from ..model.matrices import ModelMap
@@ -23,6 +23,8 @@ __all__ = ["MLCFA", "RANDOM_KINDS", "random_rows"]
 
 #: Kinds of parameters that may be random.
 RANDOM_KINDS = ("loadings", "residuals", "factor variances", "factor correlations", "residual correlations")
+#: With a flat prior on the variance of an effect and on its mean, the posterior is proper from this many groups on.
+LEAST_FOR_FLAT = 4
 DEFAULT_RANDOM = ("loadings", "residuals", "factor variances", "factor correlations")
 
 
@@ -124,6 +126,7 @@ class MLCFA:
                 allowed="two groups at least; random effects need about 20 to be estimated well",
                 todo="name the column of the groups with group=",
             )
+        _require_groups_for(priors, moments.n_groups)
         table = measurement_table(syntax, groups=moments.groups)
         names = random_rows(table, as_names(self.random))
 
@@ -146,6 +149,18 @@ class MLCFA:
         notify(notices)
         matrices = assemble(table.factors, table.observed, blocks)
         return BayesianFit(self, moments, table.factors, table.observed, *matrices, blocks, notices)
+
+
+def _require_groups_for(priors: Priors, n_groups: int) -> None:
+    """A flat prior on the variance of an effect, with a flat one on its mean, needs groups to be proper."""
+    flat = [p for p in (priors.loading_spread, priors.log_variance_spread) if p == InverseGamma(-1.0, 0.0)]
+    if flat and n_groups < LEAST_FOR_FLAT:
+        raise OptionError(
+            f"a flat prior on the variance of random effects over {n_groups} groups leaves the posterior without a"
+            " finite total",
+            allowed=f"flat priors on variances of random effects with {LEAST_FOR_FLAT} groups or more",
+            todo="take priors='default', or a HalfNormal or HalfT prior for the spread",
+        )
 
 
 def random_rows(table: ParameterTable, random: tuple[str, ...], kinds: tuple[str, ...] = RANDOM_KINDS) -> set[str]:
