@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from . import (
         bayes,
         data,
+        equations,
         errors,
         factors,
         inference,
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from .bayes.draws import Sampling
     from .bayes.priors import Priors
     from .data.moments import SampleMoments
+    from .equations.entry import cfa, growth, sem
+    from .equations.fit import SEMFit
+    from .equations.specification import SEM
     from .factors.moments import FactorMoments
     from .factors.sam import factor_moments
     from .factors.scores import factor_scores
@@ -58,28 +62,33 @@ __all__ = [
     "MGCFA",
     "MLCFA",
     "MLSEM",
+    "SEM",
     "BayesianFit",
     "FactorMoments",
     "MeasurementFit",
     "MixtureFit",
     "MixtureSelection",
     "Priors",
+    "SEMFit",
     "SampleMoments",
     "Sampling",
     "StructuralMixture",
     "bayes",
     "bayes_fit_measures",
+    "cfa",
     "choose_clusters",
     "choose_prior_variance",
     "clusters",
     "compare_groups",
     "data",
     "diagnostics",
+    "equations",
     "errors",
     "factor_moments",
     "factor_scores",
     "factors",
     "glance",
+    "growth",
     "inference",
     "measurement",
     "mixmg_bsem",
@@ -89,6 +98,7 @@ __all__ = [
     "plots",
     "report",
     "save_results",
+    "sem",
     "simulate",
     "structural",
     "summary",
@@ -112,6 +122,11 @@ _HOME = {
     "MLSEM": "multilevel.mlsem",
     "compare_groups": "multilevel.compare",
     "MGCFA": "measurement.mgcfa",
+    "SEM": "equations.specification",
+    "SEMFit": "equations.fit",
+    "cfa": "equations.entry",
+    "sem": "equations.entry",
+    "growth": "equations.entry",
     "FactorMoments": "factors.moments",
     "MeasurementFit": "measurement.fit",
     "MixtureFit": "structural.fit",

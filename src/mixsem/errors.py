@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "ApproximationWarning",
+    "BoundaryWarning",
     "ConvergenceWarning",
     "CorrelationInputWarning",
     "DataError",
@@ -34,11 +35,13 @@ __all__ = [
     "Notice",
     "OptionError",
     "OutputError",
+    "PolychoricWarning",
     "PriorScaleWarning",
     "ResidualFloorWarning",
     "SamplingWarning",
     "SingleIndicatorWarning",
     "SmallGroupWarning",
+    "SparseCategoriesWarning",
     "UnsupportedModelError",
     "UnusedFactorWarning",
     "WeakMarkerWarning",
@@ -114,7 +117,11 @@ class MixsemWarning(UserWarning):
 
 
 class ApproximationWarning(MixsemWarning):
-    """The fast approximation of a posterior holds too few effective draws of a group's factor."""
+    """The draws of the fast method, Laplace proposals, hold too few effective ones of a group's factor."""
+
+
+class BoundaryWarning(MixsemWarning):
+    """An estimate lies on a bound or an inequality constraint binds."""
 
 
 class ConvergenceWarning(MixsemWarning):
@@ -139,6 +146,14 @@ class SmallGroupWarning(MixsemWarning):
 
 class MissingDataWarning(MixsemWarning):
     """Rows were dropped because of missing values."""
+
+
+class PolychoricWarning(MixsemWarning):
+    """A polychoric correlation is nearly 1, so that its standard error cannot be trusted."""
+
+
+class SparseCategoriesWarning(MixsemWarning):
+    """A category of an ordered item, or a combination of two, is missing in a group."""
 
 
 class EmptyClusterWarning(MixsemWarning):
@@ -178,7 +193,7 @@ class DivergenceWarning(MixsemWarning):
 
 
 class FewGroupsWarning(MixsemWarning):
-    """Random effects were estimated from few groups."""
+    """Random effects were estimated from few groups, or a multigroup model from one."""
 
 
 class PriorScaleWarning(MixsemWarning):

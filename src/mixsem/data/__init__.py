@@ -11,6 +11,7 @@ from .datasets import (
 from .files import is_moments_file, read_table
 from .grouped import GroupedData, read_grouped
 from .intake import as_moments
+from .missing import missing_account
 from .moments import SampleMoments
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "as_moments",
     "holzinger_swineford_1939",
     "is_moments_file",
+    "missing_account",
     "political_democracy",
     "read_grouped",
     "read_table",

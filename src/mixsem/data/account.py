@@ -23,11 +23,15 @@ SINGULAR = 1e-10
 
 
 def rows_notices(
-    groups: Sequence[Hashable], n: NDArray[np.int64], n_dropped: NDArray[np.int64], n_items: int
+    groups: Sequence[Hashable],
+    n: NDArray[np.int64],
+    n_dropped: NDArray[np.int64],
+    n_items: int,
+    kind: str = "complete",
 ) -> tuple[Notice, ...]:
-    """Return the notices about incomplete rows and about groups with too few complete ones."""
+    """Return the notices about incomplete rows, if complete ones count, and about groups with too few of the `kind`."""
     notices = []
-    if n_dropped.any():
+    if n_dropped.any() and kind == "complete":
         notices.append(_incomplete_rows(groups, n, n_dropped))
     small = n <= n_items
     if small.any():
@@ -35,9 +39,9 @@ def rows_notices(
         notices.append(
             Notice(
                 SmallGroupWarning,
-                f"{_groups(len(named))} no more complete rows than there are items ({n_items}), so the "
+                f"{_groups(len(named))} no more {kind} rows than there are items ({n_items}), so the "
                 f"covariance matrix is singular: {_with_counts(named, n[small])}. Leave out small groups "
-                f"(min_size={n_items + 1} or more) or use fewer items.",
+                f"(SampleMoments.from_frame with min_size={n_items + 1} or more) or use fewer items.",
                 named,
             )
         )
@@ -66,8 +70,12 @@ def dropped_notices(
     n_unlabelled: int,
     n_rows: int,
     min_size: int | None,
+    kind: str = "complete",
 ) -> tuple[Notice, ...]:
-    """Return the notices about rows without a group and about groups left out altogether."""
+    """Return the notices about rows without a group and about groups left out altogether.
+
+    `kind` is the word for the rows that count: complete, or usable where some missing items are allowed.
+    """
     notices = []
     if n_unlabelled:
         text = f"Dropped {n_unlabelled:,} of {n_rows:,} rows whose group ({group!r}) is missing."
@@ -75,12 +83,12 @@ def dropped_notices(
     lost = n == 0
     if lost.any():
         named = tuple(compress(groups, lost))
-        text = f"{_groups(len(named))} no complete row and left the analysis: "
+        text = f"{_groups(len(named))} no {kind} row and left the analysis: "
         notices.append(Notice(MissingDataWarning, text + f"{_with_counts(named, n_dropped[lost])}.", named))
     small = (n > 0) & (n < (min_size or 0))
     if small.any():
         named = tuple(compress(groups, small))
-        text = f"{_groups(len(named))} fewer than {min_size} complete rows and left the analysis (min_size): "
+        text = f"{_groups(len(named))} fewer than {min_size} {kind} rows and left the analysis (min_size): "
         notices.append(Notice(SmallGroupWarning, text + f"{_with_counts(named, n[small])}.", named))
     return tuple(notices)
 

@@ -109,6 +109,9 @@ def moments_fields(content: object) -> dict[str, Any]:
     group, has_means = content.get("group"), content.get("has_means")
     if not (group is None or isinstance(group, str)) or not isinstance(has_means, bool):
         raise _broken("group and has_means", "a name or null, and true or false")
+    missing = content.get("missing", "listwise")  # files of the first release do not say
+    if missing not in ("listwise", "ml"):
+        raise _broken("missing", "listwise or ml")
     g, p = len(groups), len(items)
     fields: dict[str, Any] = {
         "items": tuple(items),
@@ -120,6 +123,7 @@ def moments_fields(content: object) -> dict[str, Any]:
         "group": group,
         "notices": tuple(_notice(written) for written in _list(content, "notices")),
         "has_means": has_means,
+        "missing": missing,
     }
     covariances = fields["covariances"]
     if (covariances != covariances.swapaxes(1, 2)).any() or _indefinite(covariances):

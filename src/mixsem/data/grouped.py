@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import compress
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from .columns import FrameLike, check_items, open_columns, to_floats
 from .labels import code_labels
 from .variation import refuse_numbered_rows
 
-__all__ = ["ALL", "GroupedData", "read_grouped"]
+__all__ = ["ALL", "GroupedData", "OpenRows", "SortedRows", "open_rows", "read_grouped", "sort_rows"]
 
 ALL = "all"
 """Label of the one group of data that are not grouped."""
@@ -118,72 +119,109 @@ def read_grouped(
     data: FrameLike, items: Sequence[str], group: str | None = None, *, min_size: int | None = None
 ) -> GroupedData:
     """Do what `GroupedData.from_frame` does without a warning: the notices are the caller's to issue."""
+    table = open_rows(data, items, group, min_size)
+    complete: NDArray[np.bool_] = np.all(~np.isnan(table.values), axis=1)
+    kept = sort_rows(table, complete, group, min_size)
+    return GroupedData(
+        items=table.items,
+        group=group,
+        groups=kept.groups,
+        codes=kept.codes,
+        values=table.values[kept.rows],
+        rows=kept.rows,
+        n=kept.n,
+        n_dropped=kept.n_dropped,
+        n_rows=len(table.values),
+        notices=kept.notices + rows_notices(kept.groups, kept.n, kept.n_dropped, len(table.items)),
+    )
+
+
+class OpenRows(NamedTuple):
+    """Every row of a table, its groups coded (-1 where the label is missing)."""
+
+    items: tuple[str, ...]
+    labels: tuple[Hashable, ...]
+    codes: NDArray[np.int64]  # (N,)
+    values: NDArray[np.float64]  # (N, p), NaN where missing
+
+
+def open_rows(data: FrameLike, items: Sequence[str], group: str | None, min_size: int | None = None) -> OpenRows:
+    """Read the items and the group of every row; the errors are those of `GroupedData.from_frame`."""
     names = check_items(items)
     if group in names:
         raise OptionError(f"the grouping column {group!r} is also an item", todo="leave it out of the items")
     if min_size is not None and min_size < 1:
         raise OptionError(f"min_size={min_size}", allowed="a whole number of rows, 1 or more")
-
     frame = open_columns(data, names if group is None else (*names, group))
     values = to_floats(frame, names)
-    labels: tuple[Hashable, ...] = (ALL,)
-    codes = np.zeros(len(values), dtype=np.int64)
-    if group is not None:
-        labels, codes = code_labels(frame[group])
+    if group is None:
+        return OpenRows(names, (ALL,), np.zeros(len(values), dtype=np.int64), values)
+    return OpenRows(names, *code_labels(frame[group]), values)
 
-    labelled, complete = codes >= 0, ~np.isnan(values).any(axis=1)
-    n = np.bincount(codes[labelled & complete], minlength=len(labels))
-    n_dropped = np.bincount(codes[labelled & ~complete], minlength=len(labels))
+
+class SortedRows(NamedTuple):
+    """The rows that are used, sorted by group; groups that lose all of them or are too small are left out."""
+
+    groups: tuple[Hashable, ...]
+    codes: NDArray[np.int64]  # (n,)
+    rows: NDArray[np.int64]  # (n,) positions in the table
+    n: NDArray[np.int64]  # (G,)
+    n_dropped: NDArray[np.int64]  # (G,)
+    notices: tuple[Notice, ...]
+
+
+def sort_rows(
+    table: OpenRows, usable: NDArray[np.bool_], group: str | None, min_size: int | None, kind: str = "complete"
+) -> SortedRows:
+    """Keep the `usable` rows (N,) that have a group, sorted by it; `kind` is the word for them in messages."""
+    labels, codes = table.labels, table.codes
+    labelled = codes >= 0
+    n = np.bincount(codes[labelled & usable], minlength=len(labels))
+    n_dropped = np.bincount(codes[labelled & ~usable], minlength=len(labels))
     if n.sum() == 0:
-        raise _nothing_left(values, names, labelled, group)
+        raise _nothing_left(table.values, table.items, labelled, group, kind)
     if np.count_nonzero(n) > MANY_GROUPS:
         refuse_numbered_rows(n, group)
     keep = n >= (min_size or 1)
     if not keep.any():
-        raise DataError(f"no group has {min_size} complete rows; the largest has {n.max()}", todo="lower min_size")
-
-    notices = dropped_notices(
-        labels,
-        n,
-        n_dropped,
-        group=group,
-        n_unlabelled=int((~labelled).sum()),
-        n_rows=len(values),
-        min_size=min_size,
-    )
-    kept = tuple(compress(labels, keep))
-    used = np.flatnonzero(labelled & complete & keep[codes])
+        raise DataError(f"no group has {min_size} {kind} rows; the largest has {n.max()}", todo="lower min_size")
+    used = np.flatnonzero(labelled & usable & keep[codes])
     rows = used[np.argsort(codes[used], kind="stable")]
-    return GroupedData(
-        items=names,
-        group=group,
-        groups=kept,
+    return SortedRows(
+        groups=tuple(compress(labels, keep)),
         codes=(np.cumsum(keep) - 1)[codes[rows]],
-        values=values[rows],
         rows=rows,
         n=n[keep],
         n_dropped=n_dropped[keep],
-        n_rows=len(values),
-        notices=notices + rows_notices(kept, n[keep], n_dropped[keep], len(names)),
+        notices=dropped_notices(
+            labels,
+            n,
+            n_dropped,
+            group=group,
+            n_unlabelled=int((~labelled).sum()),
+            n_rows=len(codes),
+            min_size=min_size,
+            kind=kind,
+        ),
     )
 
 
 def _nothing_left(
-    values: NDArray[np.float64], items: Sequence[str], labelled: NDArray[np.bool_], group: str | None
+    values: NDArray[np.float64], items: Sequence[str], labelled: NDArray[np.bool_], group: str | None, kind: str
 ) -> DataError:
-    """Name the columns that leave no complete row."""
+    """Name the columns that leave no complete (or usable) row."""
     if not labelled.any():
         return DataError(f"the grouping column {group!r} is missing in every row", todo="name another column")
     missing = np.isnan(values[labelled]).sum(axis=0)
     empty = list(compress(items, missing == labelled.sum()))
     if empty:
         return DataError(
-            f"no complete row: nothing was answered in {enumerate_briefly(empty)}",
+            f"no {kind} row: nothing was answered in {enumerate_briefly(empty)}",
             todo="leave out these items",
         )
     worst = [f"{items[j]} ({missing[j]:,})" for j in np.argsort(-missing, kind="stable") if missing[j]]
     return DataError(
-        f"no complete row in {labelled.sum():,}: some item is missing in each; missing values in "
+        f"no {kind} row in {labelled.sum():,}: some item is missing in each; missing values in "
         + enumerate_briefly(worst),
         todo="leave out the items with the most missing values",
     )

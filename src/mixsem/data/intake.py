@@ -11,6 +11,7 @@ from ..errors import DataError, OptionError
 from .account import dropped_notices
 from .columns import FrameLike
 from .grouped import GroupedData, read_grouped
+from .missing import check_missing, read_moments
 from .moments import SampleMoments
 from .variation import require_variation
 
@@ -26,6 +27,7 @@ def as_moments(
     group: str | None = None,
     *,
     min_size: int | None = None,
+    missing: str = "listwise",
 ) -> SampleMoments:
     """Return the moments of these items for a fit, without a warning.
 
@@ -41,11 +43,14 @@ def as_moments(
         Name of the grouping column; not needed if `data` are rows or moments already.
     min_size
         Leave out groups with fewer complete rows than this.
+    missing
+        ``"listwise"`` or ``"ml"``, see `SampleMoments.from_frame`.
 
     Raises
     ------
     OptionError
-        If moments were given together with the name of another grouping column.
+        If moments were given together with the name of another grouping column, or ``missing="ml"`` with moments or
+        rows from which incomplete rows were dropped already.
     DataError
         If the table cannot be used, the moments lack an item or a group large enough, or an item does not
         vary in a group.
@@ -56,7 +61,7 @@ def as_moments(
     >>> as_moments(moments, ["x"]).groups
     ('A', 'B')
     """
-    moments = moments_of(data, items, group, min_size=min_size)
+    moments = moments_of(data, items, group, min_size=min_size, missing=missing)
     require_variation(moments)
     return moments
 
@@ -67,15 +72,32 @@ def moments_of(
     group: str | None = None,
     *,
     min_size: int | None = None,
+    missing: str = "listwise",
 ) -> SampleMoments:
     """Do what `as_moments` does for data that may be a part only: items may be constant within a group."""
+    check_missing(missing)
+    if missing == "ml" and isinstance(data, GroupedData | SampleMoments):
+        _require_incomplete_rows(data)
     if isinstance(data, GroupedData):
         data = SampleMoments.from_grouped(data)
     if not isinstance(data, SampleMoments):
+        if missing == "ml":
+            return read_moments(data, items, group, min_size=min_size)
         return SampleMoments.from_grouped(read_grouped(data, items, group, min_size=min_size))
     if group is not None and data.group is not None and group != data.group:
         raise OptionError(f"group={group!r}, but the moments are grouped by {data.group!r}", todo="omit group=")
     return (data if min_size is None else _without_small(data, min_size)).select(items)
+
+
+def _require_incomplete_rows(data: GroupedData | SampleMoments) -> None:
+    """Moments and rows already read hold complete rows only, unless the moments were estimated from all of them."""
+    if isinstance(data, SampleMoments) and data.missing == "ml":
+        return
+    raise OptionError(
+        f"missing='ml' came with {'moments' if isinstance(data, SampleMoments) else 'complete rows'}",
+        allowed="a table with its missing values, or moments that were computed from it with missing='ml'",
+        todo="give the table, or leave missing= out",
+    )
 
 
 def _without_small(moments: SampleMoments, min_size: int) -> SampleMoments:

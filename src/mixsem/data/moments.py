@@ -36,13 +36,13 @@ class SampleMoments:
     groups
         Labels of the G groups as Python scalars, sorted; ``("all",)`` if the data are not grouped.
     n
-        (G,) complete rows per group.
+        (G,) complete rows per group; with ``missing="ml"`` rows with an answer.
     means
         (G, p) means; zeros if they were not given.
     covariances
         (G, p, p) covariance matrices, divisor ``n`` (maximum likelihood).
     n_dropped
-        (G,) rows dropped per group because an item is missing.
+        (G,) rows dropped per group because an item is missing; with ``missing="ml"`` because all are.
     group
         Name of the grouping column; None if there is none.
     notices
@@ -50,6 +50,8 @@ class SampleMoments:
         matrix.
     has_means
         False if the means are not known.
+    missing
+        ``"listwise"``: moments of complete rows; ``"ml"``: estimated by maximum likelihood from incomplete ones.
     """
 
     items: tuple[str, ...]
@@ -61,6 +63,7 @@ class SampleMoments:
     group: str | None = None
     notices: tuple[Notice, ...] = ()
     has_means: bool = True
+    missing: str = "listwise"
 
     def __post_init__(self) -> None:
         """Check that the shapes agree."""
@@ -91,12 +94,23 @@ class SampleMoments:
 
     @classmethod
     def from_frame(
-        cls, data: FrameLike, items: Sequence[str], group: str | None = None, *, min_size: int | None = None
+        cls,
+        data: FrameLike,
+        items: Sequence[str],
+        group: str | None = None,
+        *,
+        min_size: int | None = None,
+        missing: str = "listwise",
     ) -> SampleMoments:
         """Compute the moments of a table; parameters and errors are those of `GroupedData.from_frame`.
 
         The table may be a part of the data, to be merged with others: an item that does not vary within a
         group is told in the notices, and refused only when a model is fitted.
+
+        With ``missing="ml"`` no answer is dropped: means and covariances of every group are estimated by maximum
+        likelihood from complete and incomplete rows (unrestricted normal model, EM algorithm), which is right if
+        answers are missing at random. Rows without any answer are dropped, and `min_size` counts the others. An
+        item, or a pair of items, that is never observed in a group is a `DataError`.
 
         Examples
         --------
@@ -106,7 +120,13 @@ class SampleMoments:
         (array([[2.5, 1.5]]), array([[[1.25 , 0.625],
                 [0.625, 0.625]]]))
         """
-        moments = cls.from_grouped(read_grouped(data, items, group, min_size=min_size))
+        from .missing import check_missing, read_moments
+
+        check_missing(missing)
+        if missing == "ml":
+            moments = read_moments(data, items, group, min_size=min_size)
+        else:
+            moments = cls.from_grouped(read_grouped(data, items, group, min_size=min_size))
         notify(moments.notices)
         return moments
 
@@ -225,7 +245,7 @@ class SampleMoments:
         ------
         DataError
             If the parts do not have the same items or grouping column, a group is in several parts but its
-            means are not known, or labels differ in their type only.
+            means are not known or were estimated with ``missing="ml"``, or labels differ in their type only.
         """
         check_alike((self, *others))
         parts = (self, *(other.select(self.items) for other in others))
@@ -234,6 +254,7 @@ class SampleMoments:
             **pooled_moments(parts)._asdict(),
             group=next((part.group for part in parts if part.group is not None), None),
             has_means=all(part.has_means for part in parts),
+            missing="ml" if any(part.missing == "ml" for part in parts) else "listwise",
         )
         history = dict.fromkeys(notice for part in parts for notice in part._history())
         return replace(pooled, notices=(*history, *pooled._current_notices()))
@@ -249,6 +270,7 @@ class SampleMoments:
             "n": self.n.tolist(),
             "n_dropped": self.n_dropped.tolist(),
             "has_means": self.has_means,
+            "missing": self.missing,
             "means": self.means.tolist(),
             "covariances": self.covariances.tolist(),
             "notices": [notice_to_json(notice) for notice in self.notices],
@@ -285,7 +307,8 @@ class SampleMoments:
 
     def _current_notices(self) -> tuple[Notice, ...]:
         """Return the notices that follow from the moments as they are."""
-        return rows_notices(self.groups, self.n, self.n_dropped, len(self.items)) + self._matrix_notices()
+        kind = "complete" if self.missing == "listwise" else "usable"
+        return rows_notices(self.groups, self.n, self.n_dropped, len(self.items), kind) + self._matrix_notices()
 
     def _matrix_notices(self) -> tuple[Notice, ...]:
         constant = constant_items(self.means, self.covariances)
@@ -307,6 +330,10 @@ class SampleMoments:
             covariances=self.covariances[at],
             n_dropped=self.n_dropped[at],
         )
+
+    def renewed(self) -> SampleMoments:
+        """Bring the notices up to date."""
+        return self._renewed()
 
     def _renewed(self, **changes: Any) -> SampleMoments:
         """Change fields and bring the notices up to date."""

@@ -91,7 +91,8 @@ def pooled_moments(parts: Sequence[SampleMoments]) -> PooledMoments:
     Raises
     ------
     DataError
-        If a group is in several parts and its means are not known, or labels differ in their type only.
+        If a group is in several parts and its means are not known or its moments are those of incomplete rows, or
+        labels differ in their type only.
     """
     groups = sort_labels({label for part in parts for label in part.groups})
     at = [positions(part.groups, groups) for part in parts]
@@ -119,6 +120,13 @@ def pooled_moments(parts: Sequence[SampleMoments]) -> PooledMoments:
 
 def _check_means(parts: Sequence[SampleMoments], at: Sequence[NDArray[np.int64]], shared: NDArray[np.bool_]) -> None:
     for part, g in zip(parts, at, strict=True):
+        if part.missing == "ml" and shared[g].any():
+            labels = list(compress(part.groups, shared[g]))
+            raise DataError(
+                f"parts of {enumerate_briefly(labels)} cannot be pooled: they were estimated from incomplete rows",
+                allowed="groups that are in one part only, where missing='ml' was used",
+                todo="put the rows of a group together first, or use complete rows (missing='listwise')",
+            )
         if not part.has_means and shared[g].any():
             labels = list(compress(part.groups, shared[g]))
             raise DataError(

@@ -79,7 +79,8 @@ def require_variation(moments: SampleMoments) -> None:
         found = _listed(named, moments.n[concerned], moments.items, constant[concerned])
         raise DataError(
             f"items without variation in a group: {found}",
-            todo="leave out these groups (min_size= leaves out small ones) or these items",
+            todo="leave out these groups (SampleMoments.from_frame with min_size= leaves out small ones) or these"
+            " items",
         )
 
 

@@ -64,8 +64,10 @@ def fit_measures(
     n_params: int,
     loglik: float,
     n: NDArray[np.int64],
-    S: Array,
     residual_srmr: float,
+    S: Array | None = None,
+    baseline: tuple[float, int] | None = None,
+    has_likelihood: bool = True,
 ) -> FitMeasures:
     """Assemble all measures.
 
@@ -75,16 +77,20 @@ def fit_measures(
         Of the fitted model.
     n
         People per group, shape (G,).
-    S
-        Observed covariances with divisor n, shape (G, p, p).
     residual_srmr
         SRMR, from `srmr`.
+    S
+        Observed covariances with divisor n, shape (G, p, p): for the baseline model, if it is not given.
+    baseline
+        Chi-square and degrees of freedom of the baseline model.
+    has_likelihood
+        Whether `loglik` and `chisq` are those of a likelihood.
     """
-    n_groups, p, _ = S.shape
-    nobs = int(n.sum())
-    log_det = np.linalg.slogdet(S)[1]
-    log_variances = np.log(np.diagonal(S, axis1=1, axis2=2)).sum(axis=1)
-    baseline_chisq, baseline_df = float(n @ (log_variances - log_det)), n_groups * p * (p - 1) // 2
+    n_groups, nobs = n.size, int(n.sum())
+    if baseline is None:
+        assert S is not None
+        baseline = _independence(n, S)
+    baseline_chisq, baseline_df = baseline
     excess, baseline_excess = max(chisq - df, 0.0), max(baseline_chisq - baseline_df, 0.0)
     worst = max(excess, baseline_excess)
     ratio = baseline_chisq / baseline_df if baseline_df else np.nan
@@ -103,7 +109,7 @@ def fit_measures(
         rmsea_pvalue=close,
         srmr=residual_srmr,
         loglik=loglik,
-        unrestricted_loglik=loglik + 0.5 * chisq,
+        unrestricted_loglik=loglik + 0.5 * chisq if has_likelihood else np.nan,
         n_params=n_params,
         nobs=nobs,
         aic=-2 * loglik + 2 * n_params,
@@ -112,7 +118,14 @@ def fit_measures(
     )
 
 
-def rmsea_interval(chisq: float, df: int, nobs: int, n_groups: int) -> tuple[float, float, float]:
+def _independence(n: NDArray[np.int64], S: Array) -> tuple[float, int]:
+    """Chi-square and degrees of freedom of the model of uncorrelated variables, by maximum likelihood."""
+    n_groups, p, _ = S.shape
+    log_variances = np.log(np.diagonal(S, axis1=1, axis2=2)).sum(axis=1)
+    return float(n @ (log_variances - np.linalg.slogdet(S)[1])), n_groups * p * (p - 1) // 2
+
+
+def rmsea_interval(chisq: float, df: float, nobs: int, n_groups: int) -> tuple[float, float, float]:
     """90% confidence limits of RMSEA and the p-value of RMSEA <= .05, by the noncentral chi-square distribution.
 
     Source: Browne & Cudeck (1993), with the factor sqrt(G) for several groups of Steiger (1998).

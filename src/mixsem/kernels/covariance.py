@@ -36,6 +36,7 @@ __all__ = [
     "implied_moments",
     "inverse_and_log_det",
     "log_likelihood",
+    "moment_jacobian",
 ]
 
 Array = NDArray[np.float64]
@@ -162,3 +163,17 @@ def entry_information(entries: EntryVectors, n: Array, W: Array, meanstructure: 
     if meanstructure:
         information = information + entries.m[:, :, None] * entries.m[:, None, :] * uWu
     return n[:, None, None] * information
+
+
+def moment_jacobian(entries: EntryVectors, meanstructure: bool) -> Array:
+    """Derivatives of the implied moments with respect to each entry, shape (G, q, E).
+
+    The moments are the means, if they are modelled, then the upper triangle of Sigma row by row: q = [p +] p(p+1)/2.
+    """
+    rows, columns = np.triu_indices(entries.u.shape[-1])
+    u, v = entries.u, entries.v
+    outer = u[:, :, rows] * v[:, :, columns] + v[:, :, rows] * u[:, :, columns]
+    parts = (entries.c[:, None] * outer).swapaxes(1, 2)
+    if not meanstructure:
+        return parts
+    return np.concatenate([(entries.m[:, :, None] * u).swapaxes(1, 2), parts], axis=1)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.arrow import ArrowSystem, factorize
-from .loss import Evaluation, MaximumLikelihood
+from .loss import Evaluation, Loss
 
 __all__ = ["Convergence", "Optimum", "maximize_likelihood"]
 
@@ -74,7 +74,7 @@ class Optimum:
     step: float
 
 
-def maximize_likelihood(loss: MaximumLikelihood, start: Array, settings: Convergence | None = None) -> Optimum:
+def maximize_likelihood(loss: Loss, start: Array, settings: Convergence | None = None) -> Optimum:
     """Maximise the likelihood from `start`."""
     settings = settings or Convergence()
     if start.size == 0:
@@ -150,7 +150,7 @@ class _Memory:
 
 
 def _sufficient_decrease(
-    loss: MaximumLikelihood, theta: Array, move: Array, state: Evaluation
+    loss: Loss, theta: Array, move: Array, state: Evaluation
 ) -> tuple[Array, Evaluation | None]:
     """The longest of a few fractions of the step that lowers the loss enough, with the loss there; None if none."""
     value = float(state.per_group.sum())
@@ -163,7 +163,7 @@ def _sufficient_decrease(
     return move, None
 
 
-def _try_factorize(loss: MaximumLikelihood, state: Evaluation, damping: float) -> ArrowSystem | None:
+def _try_factorize(loss: Loss, state: Evaluation, damping: float) -> ArrowSystem | None:
     """The factorised information, or None where it is singular."""
     try:
         return factorize(loss.model.layout, state.information, damping)

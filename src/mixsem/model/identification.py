@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .loss import MaximumLikelihood
+from .loss import Loss
 
 __all__ = ["unidentified_parameters"]
 
@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 SINGULAR = 1e-11
 
 
-def unidentified_parameters(loss: MaximumLikelihood, theta: Array) -> list[str]:
+def unidentified_parameters(loss: Loss, theta: Array) -> list[str]:
     """Names of parameters that move along a direction in which the likelihood is flat; empty if identified.
 
     The information is scaled to unit diagonal. Its arrow shape is kept: first each group's own block, then what

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from ..kernels.covariance import (
 )
 from .matrices import ModelMap
 
-__all__ = ["Evaluation", "MaximumLikelihood"]
+__all__ = ["Evaluation", "Loss", "MaximumLikelihood"]
 
 Array = NDArray[np.float64]
 
@@ -29,6 +29,30 @@ class Evaluation(NamedTuple):
     per_group: Array  # (G,) n_g F_g / 2
     gradient: Array  # (P,)
     information: Array  # (G, E, E)
+
+
+class Loss(Protocol):
+    """What an optimiser and the information matrices need of a loss: half the chi-square statistic, by group."""
+
+    @property
+    def model(self) -> ModelMap:
+        """The compiled model."""
+
+    @property
+    def rounding(self) -> float:
+        """Size of changes of the loss that mean nothing."""
+
+    def value(self, theta: Array) -> float:
+        """The loss, infinite where an implied covariance matrix is not positive definite."""
+
+    def per_group(self, theta: Array) -> Array:
+        """The loss of each group, shape (G,)."""
+
+    def gradient(self, theta: Array) -> Array:
+        """Gradient of the loss, shape (P,)."""
+
+    def evaluate(self, theta: Array) -> Evaluation:
+        """Value, gradient and expected information."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -73,6 +97,13 @@ class MaximumLikelihood:
         """The loss of each group, shape (G,)."""
         implied = self.model.implied(theta)
         return self._loss(inverse_and_log_det(implied.Sigma), self._deviation(implied))
+
+    def gradient(self, theta: Array) -> Array:
+        """Gradient of the loss, shape (P,)."""
+        implied = self.model.implied(theta)
+        inverted, deviation = inverse_and_log_det(implied.Sigma), self._deviation(implied)
+        entries = self.model.entry_vectors(implied)
+        return self.model.add_up(entry_gradient(entries, self.n, implied.Sigma, inverted.W, self.S, deviation))
 
     def evaluate(self, theta: Array) -> Evaluation:
         """Value, gradient and expected information; the last two mean nothing where the loss is infinite."""

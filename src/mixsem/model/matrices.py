@@ -42,6 +42,9 @@ class ModelMap:
         One name per free parameter, length P; a parameter of one group only ends in ``[group]``.
     layout
         How the groups' entries add up to parameters.
+    units
+        Rows and columns of Lambda that are fixed at 1 and are no parameters, shape (2, t): observed variables that
+        stand among the factors.
     """
 
     observed: tuple[str, ...]
@@ -54,6 +57,7 @@ class ModelMap:
     fixed: Array
     names: tuple[str, ...]
     layout: ArrowLayout
+    units: Index
 
     @property
     def n_free(self) -> int:
@@ -79,6 +83,8 @@ class ModelMap:
         p, m = len(self.observed), len(self.factors)
         shape = ((p, m), (p, p), (m, m), (m, m), (p,), (m,))[kind]
         matrix = np.zeros((self.n_groups, *shape))
+        if kind == LAMBDA:
+            matrix[:, self.units[0], self.units[1]] = 1.0
         chosen = self.matrix == kind
         values = self.entry_values(theta)[:, chosen]
         row, column = self.row[chosen], self.column[chosen]
@@ -136,7 +142,7 @@ def compile_table(table: ParameterTable, groups: Sequence[Hashable]) -> ModelMap
     Rows with the same label, within or over groups, are the same parameter. Parameters are numbered in the order
     of the rows, group after group, so that the number does not depend on anything but the model.
     """
-    observed, factors = list(table.observed), list(table.factors)
+    observed, factors = list(table.observed), [*table.factors, *table.structural]
     places = [_place(row, observed, factors) for row in table.rows]
     free = np.full((len(groups), len(table.rows)), -1, dtype=np.int64)
     fixed = np.zeros(free.shape)
@@ -167,13 +173,19 @@ def compile_table(table: ParameterTable, groups: Sequence[Hashable]) -> ModelMap
         fixed=fixed,
         names=tuple(names),
         layout=arrow_layout(free, len(names)),
+        units=np.array([[axis.index(x) for x in table.structural] for axis in (observed, factors)], dtype=np.int64),
     )
 
 
 def _place(row: Row, observed: list[str], factors: list[str]) -> tuple[int, int, int]:
-    """Matrix, row and column of a parameter."""
+    """Matrix, row and column of a parameter.
+
+    An indicator that stands among the factors is reached by a regression: a loading is an entry of B then.
+    """
     latent = row.lhs in factors
     if row.op == "=~":
+        if row.rhs in factors:
+            return BETA, factors.index(row.rhs), factors.index(row.lhs)
         return LAMBDA, observed.index(row.rhs), factors.index(row.lhs)
     if row.op == "~1":
         return (ALPHA, factors.index(row.lhs), 0) if latent else (NU, observed.index(row.lhs), 0)

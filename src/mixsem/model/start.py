@@ -1,4 +1,4 @@
-"""Starting values of a measurement model, from the covariances alone."""
+"""Starting values from the sample moments: measurement first, then what stands on it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..syntax.table import ParameterTable
-from .matrices import LAMBDA, NU, PSI, THETA, ModelMap
+from .matrices import BETA, LAMBDA, NU, PSI, THETA, ModelMap
+from .structural_start import add_higher_order, fill_structure
 
 __all__ = ["starting_values"]
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 
 
 def starting_values(model: ModelMap, table: ParameterTable, n: Array, S: Array, means: Array) -> Array:
@@ -28,16 +30,19 @@ def starting_values(model: ModelMap, table: ParameterTable, n: Array, S: Array, 
             values[:, e] = loadings[model.row[e], model.column[e]]
         elif kind == NU:
             values[:, e] = means[:, model.row[e]]
-    phi = _factor_variances(loadings, S)
+    phi = _factor_variances(loadings, S, model.units)
     explained = np.einsum("pq,gq->gp", loadings**2, phi)
     total = np.diagonal(S, axis1=1, axis2=2)
     theta = np.maximum(total - explained, 0.2 * total)
-    correlation = _factor_correlations(loadings, pooled)
+    correlation = _factor_correlations(loadings, pooled, model.units)
+    if model.units.size or (model.matrix == BETA).any():
+        add_higher_order(table, model, correlation, phi)
     for e, (kind, i, j) in enumerate(zip(model.matrix, model.row, model.column, strict=True)):
         if kind == PSI:
             values[:, e] = correlation[i, j] * np.sqrt(phi[:, i] * phi[:, j])
         elif kind == THETA and i == j:
             values[:, e] = theta[:, i]
+    fill_structure(table, model, values, correlation, phi, loadings, means)
     given = np.array([[np.nan if v is None else v for v in row.start] for row in table.rows]).T
     values = np.where(np.isnan(given), values, given)
     counts = model.add_up(np.ones(model.free.shape))
@@ -53,6 +58,8 @@ def _loadings(model: ModelMap, pooled: Array) -> Array:
         entries = [e for e in at if model.column[e] == q]
         fixed = [e for e in entries if model.free[0, e] < 0 and model.fixed[0, e] != 0]
         own = [e for e in entries if n_homes[model.row[e]] == 1] or entries
+        if not entries:  # its indicators stand among the factors
+            continue
         marker = int(model.row[(fixed or own)[0]])
         scale = model.fixed[0, fixed[0]] if fixed else 1.0
         items = [int(model.row[e]) for e in own]
@@ -63,6 +70,7 @@ def _loadings(model: ModelMap, pooled: Array) -> Array:
         for e in entries:
             if model.free[0, e] < 0:
                 loadings[model.row[e], q] = model.fixed[0, e]
+    loadings[model.units[0], model.units[1]] = 1.0
     return loadings
 
 
@@ -90,7 +98,7 @@ def _pooled_variance(S: Array, loading: Array) -> float:
     return float((outer * S).sum() / weight) if weight > 0 else 0.0
 
 
-def _factor_variances(loadings: Array, S: Array) -> Array:
+def _factor_variances(loadings: Array, S: Array, units: Index) -> Array:
     """Factor variances per group, kept between 5% and 95% of what the best item allows, shape (G, Q)."""
     phi = np.empty((S.shape[0], loadings.shape[1]))
     for q, loading in enumerate(loadings.T):
@@ -99,17 +107,19 @@ def _factor_variances(loadings: Array, S: Array) -> Array:
         ceiling = (np.diagonal(S, axis1=1, axis2=2)[:, items] / squared).max(axis=1, initial=1e-6)
         estimate = np.array([_pooled_variance(S_g, loading) for S_g in S])
         phi[:, q] = np.clip(estimate, 0.05 * ceiling, 0.95 * ceiling)
+    for item, q in units.T:
+        phi[:, q] = S[:, item, item]
     return phi
 
 
-def _factor_correlations(loadings: Array, pooled: Array) -> Array:
+def _factor_correlations(loadings: Array, pooled: Array, units: Index) -> Array:
     """Correlations of the factors from the covariances of their items, shrunk until they are positive definite.
 
     They are kept away from zero, where models with few items per factor are not identified.
     """
     Q = loadings.shape[1]
     correlation = np.eye(Q)
-    variance = _factor_variances(loadings, pooled[None])[0]
+    variance = _factor_variances(loadings, pooled[None], units)[0]
     for q in range(Q):
         for r in range(q):
             outer = np.outer(loadings[:, q], loadings[:, r])

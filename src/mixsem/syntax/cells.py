@@ -1,17 +1,20 @@
-"""One parameter in one group: what the user wrote, completed by lavaan's defaults for `cfa()`."""
+"""One parameter in one group: what the user wrote, completed by lavaan's defaults."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError, did_you_mean, enumerate_briefly
 from .terms import ModelSyntax, Term
+from .variables import Variables
 
-__all__ = ["Cell", "Defaults", "Grid", "Key", "build_grid", "oriented", "parameter_name"]
+if TYPE_CHECKING:
+    from .defaults import Defaults
+
+__all__ = ["Cell", "Grid", "Key", "build_grid", "oriented", "parameter_name"]
 
 _NO_BOUND = {"lower": -inf, "upper": inf}
 
@@ -47,30 +50,14 @@ class Cell:
     equal: str = ""
     term: Term | None = None
 
+    @property
+    def sample(self) -> bool:
+        """Whether it is fixed at the group's sample value, as the moments of covariates are."""
+        return self.fixed is not None and self.fixed != self.fixed
+
 
 Grid = dict[Key, tuple[Cell, ...]]
 """Every parameter of the model with its cells, one per group."""
-
-
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """Which of lavaan's defaults apply.
-
-    Attributes
-    ----------
-    std_lv
-        Scale the factors by unit variances instead of marker variables.
-    meanstructure
-        Model intercepts and factor means.
-    free_variances, free_means
-        Free the factor variances (means) in all groups but the first, because equal loadings (intercepts)
-        carry the scale (origin) of the first group over.
-    """
-
-    std_lv: bool = False
-    meanstructure: bool = False
-    free_variances: bool = False
-    free_means: bool = False
 
 
 def parameter_name(key: Key) -> str:
@@ -88,16 +75,17 @@ def oriented(key: Key, variables: Sequence[str]) -> Key:
     return key
 
 
-def build_grid(syntax: ModelSyntax, groups: Sequence[Hashable], defaults: Defaults) -> Grid:
+def build_grid(
+    syntax: ModelSyntax, groups: Sequence[Hashable], variables: Variables, defaults: Defaults
+) -> Grid:
     """Write out the model of every group, defaults included, and lay the groups side by side."""
-    variables = (*syntax.factors, *syntax.indicators)
     _require_known_blocks(syntax, groups)
     models = []
     for g, group in enumerate(groups):
-        written = _written(syntax, g, groups, variables)
-        _require_complete(syntax, written, group)
-        models.append({**written, **dict(_defaults(syntax, written, defaults, first=g == 0))})
-    keys = dict.fromkeys(oriented((t.lhs, t.op, t.rhs), variables) for t in syntax.terms)
+        written = _written(syntax, g, groups, variables.names)
+        _require_complete(variables, written, group)
+        models.append({**written, **dict(defaults.cells(variables, written, first=g == 0))})
+    keys = dict.fromkeys(oriented((t.lhs, t.op, t.rhs), variables.names) for t in syntax.terms)
     keys |= dict.fromkeys(key for model in models for key in model)
     absent = Cell(fixed=0.0, exists=False)
     return {key: tuple(model.get(key, absent) for model in models) for key in keys}
@@ -136,45 +124,6 @@ def _wrong_length(term: Term, name: str, length: int, groups: Sequence[Hashable]
     )
 
 
-def _defaults(
-    syntax: ModelSyntax, written: dict[Key, Cell], defaults: Defaults, *, first: bool
-) -> Iterator[tuple[Key, Cell]]:
-    """Yield lavaan's default cells, and the written cells that a default fixes.
-
-    Markers (or unit variances) give the factors their scale; residuals and factors have variances, and all
-    factors covary; the residual variance of a factor's only item is zero, for it could not be told apart.
-    """
-    factors, items = syntax.factors, syntax.indicators
-    loadings = [key for key in written if key[1] == "=~"]
-    for factor in factors:
-        marker = next(key for key in loadings if key[0] == factor)
-        if not defaults.std_lv and not written[marker].given:
-            yield marker, replace(written[marker], fixed=1.0)
-    alone = {items_of[0] for f in factors if len(items_of := [k[2] for k in loadings if k[0] == f]) == 1}
-    for item in items:
-        only = item in alone and sum(key[2] == item for key in loadings) == 1
-        yield from _unless_written(written, (item, "~~", item), Cell(fixed=0.0 if only else None))
-    for factor in factors:
-        key = (factor, "~~", factor)
-        if key in written and defaults.std_lv and not written[key].given:
-            yield key, replace(written[key], fixed=1.0)
-        unit = defaults.std_lv and (first or not defaults.free_variances)
-        yield from _unless_written(written, key, Cell(fixed=1.0 if unit else None))
-    for a, b in combinations(factors, 2):
-        yield from _unless_written(written, (a, "~~", b), Cell())
-    if defaults.meanstructure:
-        for item in items:
-            yield from _unless_written(written, (item, "~1", ""), Cell())
-        for factor in factors:
-            zero = first or not defaults.free_means
-            yield from _unless_written(written, (factor, "~1", ""), Cell(fixed=0.0 if zero else None))
-
-
-def _unless_written(written: dict[Key, Cell], key: Key, cell: Cell) -> Iterator[tuple[Key, Cell]]:
-    if key not in written:
-        yield key, cell
-
-
 def _require_known_blocks(syntax: ModelSyntax, groups: Sequence[Hashable]) -> None:
     labels = [str(group) for group in groups]
     for term in syntax.terms:
@@ -186,14 +135,16 @@ def _require_known_blocks(syntax: ModelSyntax, groups: Sequence[Hashable]) -> No
             )
 
 
-def _require_complete(syntax: ModelSyntax, written: dict[Key, Cell], group: Hashable) -> None:
-    """Every group measures every factor, and uses every item."""
-    loadings = [key for key in written if key[1] == "=~"]
-    for what, names, position in (("factor", syntax.factors, 0), ("item", syntax.indicators, 2)):
-        missing = [name for name in names if all(key[position] != name for key in loadings)]
+def _require_complete(variables: Variables, written: dict[Key, Cell], group: Hashable) -> None:
+    """Every group measures every factor, and uses every observed variable."""
+    measured = {key[0] for key in written if key[1] == "=~"}
+    used = {name for key in written for name in (key[0], key[2])}
+    for what, names, present in (("factor", variables.latent, measured), ("item", variables.observed, used)):
+        missing = [name for name in names if name not in present]
         if missing:
             raise ModelError(
-                f"the {what} '{missing[0]}' has no loading in group {group!r}",
+                f"the {what} '{missing[0]}' " + ("is not used" if missing[0] in variables.structural else "has no loading")
+                + f" in group {group!r}",
                 allowed="the same factors and items in all groups",
                 todo="write what all groups share before the first 'group:' header",
             )

@@ -9,7 +9,7 @@ from itertools import pairwise
 from ..errors import ModelError
 from .cells import Cell, Grid, Key, parameter_name
 
-__all__ = ["EQUAL", "equal_over_groups", "kind_of"]
+__all__ = ["EQUAL", "EQUAL_SEM", "equal_over_groups", "kind_of"]
 
 EQUAL = (
     "loadings",
@@ -20,19 +20,26 @@ EQUAL = (
     "lv.covariances",
     "means",
 )
-"""The kinds of parameters that can be held equal over groups, by lavaan's names."""
+"""The kinds of measurement parameters that can be held equal over groups, by lavaan's names."""
+
+EQUAL_SEM = (*EQUAL, "regressions")
+"""The same for structural equation models."""
 
 
 def kind_of(key: Key, factors: Collection[str]) -> str:
-    """Say which of the kinds in `EQUAL` a parameter is."""
+    """Say which of the kinds in `EQUAL_SEM` a parameter is; the covariance of a factor and an item is none."""
     lhs, op, rhs = key
     latent = lhs in factors
     if op == "=~":
         return "loadings"
+    if op == "~":
+        return "regressions"
     if op == "~1":
         return "means" if latent else "intercepts"
     if lhs == rhs:
         return "lv.variances" if latent else "residuals"
+    if latent != (rhs in factors):
+        return ""
     return "lv.covariances" if latent else "residual.covariances"
 
 

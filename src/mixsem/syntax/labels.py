@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isclose, isfinite
 
-from ..errors import ModelError, ModelSyntaxError, UnsupportedModelError, did_you_mean, enumerate_briefly
+from ..errors import ModelError, ModelSyntaxError, did_you_mean, enumerate_briefly
 from .cells import Cell, Grid, Key, oriented, parameter_name
 from .expression import Expression, Name
 from .sem import parse_parameter
 from .terms import Constraint
 
-__all__ = ["tie"]
+__all__ = ["Tied", "tie"]
 
 _GROUP_SUFFIX = re.compile(r"(?P<parameter>.*)\.g(?P<group>[1-9][0-9]*)")
 
@@ -38,25 +38,66 @@ class _Ties:
             self.parent[drop] = keep
 
 
-def tie(grid: Grid, constraints: Iterable[Constraint], variables: Sequence[str]) -> Grid:
+@dataclass(frozen=True, slots=True)
+class Tied:
+    """A grid whose labels agree.
+
+    Attributes
+    ----------
+    grid
+        The parameters; those that are equal carry one label.
+    aliases
+        The label that stands for each label of the user, its own or another that it equals.
+    rest
+        Constraints that labels cannot express, for an optimiser to keep.
+    """
+
+    grid: Grid
+    aliases: Mapping[str, str]
+    rest: tuple[Constraint, ...]
+
+
+def tie(grid: Grid, constraints: Iterable[Constraint], variables: Sequence[str], defined: Collection[str] = ()) -> Tied:
     """Apply `equal()` and the constraints ``a == b`` and ``a == 1``, then make equal labels agree.
 
     Parameters with the same label share their fixed value, their starting value and their bounds.
+
+    Parameters
+    ----------
+    grid
+        All parameters.
+    constraints
+        Constraints of the model text.
+    variables
+        Factors and observed variables.
+    defined
+        Names of defined parameters, which constraints may mention.
 
     Raises
     ------
     ModelError
         If a name is unknown, if equal parameters are fixed at different values, or if no value is left
         between two bounds.
-    UnsupportedModelError
-        For a constraint that computes.
     """
     ties = _Ties()
     grid = _apply_equal(grid, ties, variables)
     labels = {cell.label for cells in grid.values() for cell in cells if cell.label}
-    values = [_apply_constraint(constraint, labels, ties) for constraint in constraints]
+    rest, values = [], []
+    for constraint in constraints:
+        _require_known(constraint, labels, defined)
+        match _simple(constraint, labels):
+            case str(first), str(second):
+                ties.join(first, second)
+            case str(label), float(value):
+                values.append((label, value))
+            case _:
+                rest.append(constraint)
     merged = {key: tuple(replace(cell, label=ties.root(cell.label)) for cell in cells) for key, cells in grid.items()}
-    return _agree(merged, [(ties.root(label), value) for label, value in values if label])
+    return Tied(
+        _agree(merged, [(ties.root(label), value) for label, value in values]),
+        {label: ties.root(label) for label in sorted(labels)},
+        tuple(rest),
+    )
 
 
 def _apply_equal(grid: Grid, ties: _Ties, variables: Sequence[str]) -> Grid:
@@ -96,28 +137,29 @@ def _target(cell: Cell, grid: Grid, variables: Sequence[str]) -> tuple[Key, int]
     )
 
 
-def _apply_constraint(constraint: Constraint, labels: Collection[str], ties: _Ties) -> tuple[str, float]:
-    """Join the labels of ``a == b``; for ``a == 1`` return the label and its value."""
+def _require_known(constraint: Constraint, labels: Collection[str], defined: Collection[str]) -> None:
+    """Require that a constraint mentions labels and defined parameters only."""
     for name in (*constraint.lhs.names, *constraint.rhs.names):
-        if name not in labels:
+        if name not in labels and name not in defined:
             raise ModelError(
                 f"{constraint.place}: '{name}' in '{constraint}' is not the label of a parameter",
                 allowed=enumerate_briefly(sorted(label for label in labels if not label.startswith(".")))
                 or "labels, written as a*x2; this model has none",
                 todo=did_you_mean(name, labels),
             )
+
+
+def _simple(constraint: Constraint, labels: Collection[str]) -> tuple[str, str] | tuple[str, float] | None:
+    """Two labels that are equal, or a label and its value; None for a constraint that computes."""
+    if constraint.op != "==":
+        return None
     match constraint.lhs, constraint.rhs:
-        case Name(name=first), Name(name=second):
-            ties.join(first, second)
-            return "", 0.0
+        case Name(name=first), Name(name=second) if first in labels and second in labels:
+            return first, second
         case (Name(name=label), Expression() as number) | (Expression() as number, Name(name=label)):
-            if not number.names and isfinite(value := number.evaluate({})):
-                return label, value
-    raise UnsupportedModelError(
-        f"{constraint.place}: '{constraint}' is neither two labels nor a label and a number",
-        allowed="'a == b' and 'a == 0.5'",
-        todo="give parameters that are equal the same label",
-    )
+            if label in labels and not number.names and isfinite(value := number.evaluate({})):
+                return label, float(value)
+    return None
 
 
 def _agree(grid: Grid, values: Sequence[tuple[str, float]]) -> Grid:

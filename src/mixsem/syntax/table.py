@@ -1,19 +1,21 @@
-"""The parameter table of a measurement model: every parameter, in every group."""
+"""The parameter table of a model: every parameter, in every group."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from ..errors import ModelSyntaxError, OptionError, did_you_mean, enumerate_briefly
-from .cells import Cell, Defaults, Grid, Key, build_grid, oriented, parameter_name
-from .equality import EQUAL, equal_over_groups, kind_of
+from ..errors import ModelSyntaxError, OptionError, UnsupportedModelError, did_you_mean, enumerate_briefly
+from .cells import Cell, Grid, Key, build_grid, oriented, parameter_name
+from .defaults import Defaults
+from .equality import EQUAL, EQUAL_SEM, equal_over_groups, kind_of
 from .labels import tie
 from .sem import parse_parameter
 from .support import require_measurement_model
 from .terms import Constraint, Definition, ModelSyntax
+from .variables import Variables, classify
 
-__all__ = ["ParameterTable", "Row", "measurement_table"]
+__all__ = ["ParameterTable", "Row", "build_table", "measurement_table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,13 @@ class ParameterTable:
     n_groups
         Number of groups; each row has that many entries.
     constraints, definitions
-        Constraints of the model text, all of them already worked into `label` and `fixed`; definitions.
+        Constraints that labels and fixed values cannot express; definitions.
+    structural
+        Observed variables that stand among the factors, measured without error.
+    covariates
+        Observed variables whose moments are taken as given.
+    aliases
+        The label in the rows that stands for each label of the model text.
     """
 
     rows: tuple[Row, ...]
@@ -82,6 +90,9 @@ class ParameterTable:
     n_groups: int
     constraints: tuple[Constraint, ...]
     definitions: tuple[Definition, ...]
+    structural: tuple[str, ...] = ()
+    covariates: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def n_free(self) -> int:
@@ -165,17 +176,7 @@ def measurement_table(
     >>> table.n_free
     11
     """
-    if not groups:
-        raise OptionError("groups= is empty", allowed="one label per group", todo="for a single group, pass one")
-    _require_names("equal", equal)
-    _require_names("partial", partial)
-    for kind in equal:
-        if kind not in EQUAL:
-            raise OptionError(
-                f"equal= got {kind!r}", allowed=", ".join(map(repr, EQUAL)), todo=did_you_mean(kind, EQUAL)
-            )
     require_measurement_model(syntax)
-    factors, variables = syntax.factors, (*syntax.factors, *syntax.indicators)
     defaults = Defaults(
         std_lv=std_lv,
         meanstructure=meanstructure
@@ -184,14 +185,64 @@ def measurement_table(
         free_variances="loadings" in equal and "lv.variances" not in equal,
         free_means="intercepts" in equal and "means" not in equal,
     )
-    grid = build_grid(syntax, groups, defaults)
-    freed = [_named(text, grid, variables) for text in partial]
-    held = {key for key in grid if kind_of(key, factors) in equal and key not in freed}
-    grid = tie(equal_over_groups(grid, held, groups), syntax.constraints, variables)
+    table = build_table(syntax, groups, defaults, equal=equal, partial=partial, kinds=EQUAL)
+    for constraint in table.constraints:
+        raise UnsupportedModelError(
+            f"{constraint.place}: '{constraint}' is neither two labels nor a label and a number",
+            allowed="'a == b' and 'a == 0.5'",
+            todo="give parameters that are equal the same label",
+        )
+    return table
+
+
+def build_table(
+    syntax: ModelSyntax,
+    groups: Sequence[Hashable],
+    defaults: Defaults,
+    *,
+    equal: Sequence[str] = (),
+    partial: Sequence[str] = (),
+    kinds: Sequence[str] = EQUAL_SEM,
+) -> ParameterTable:
+    """List the parameters of any model under given defaults; what a method can use of it is decided where it is.
+
+    Parameters and errors are those of `measurement_table`, `kinds` are those that `equal` may name. Values of covariates' moments are NaN in ``fixed``: they
+    are the group's own, to be filled in from the data.
+    """
+    if not groups:
+        raise OptionError("groups= is empty", allowed="one label per group", todo="for a single group, pass one")
+    _require_names("equal", equal)
+    _require_names("partial", partial)
+    for kind in equal:
+        if kind not in kinds:
+            raise OptionError(
+                f"equal= got {kind!r}", allowed=", ".join(map(repr, kinds)), todo=did_you_mean(kind, kinds)
+            )
+    variables = classify(syntax)
+    grid = build_grid(syntax, groups, variables, defaults)
+    freed = [_named(text, grid, variables.names) for text in partial]
+    held = {key for key in grid if kind_of(key, variables.latent) in equal and key not in freed}
+    held = {key for key in held if not any(cell.sample for cell in grid[key])}
+    defined = [definition.name for definition in syntax.definitions]
+    tied = tie(equal_over_groups(grid, held, groups), syntax.constraints, variables.names, defined)
     if len(groups) > 1:
-        _require_freed(grid, freed)
-    rows = tuple(_row(key, cells) for key, cells in grid.items())
-    return ParameterTable(rows, factors, syntax.indicators, len(groups), syntax.constraints, syntax.definitions)
+        _require_freed(tied.grid, freed)
+    return ParameterTable(
+        rows=tuple(_row(key, cells) for key, cells in tied.grid.items()),
+        factors=variables.latent,
+        observed=variables.observed,
+        n_groups=len(groups),
+        constraints=tied.rest,
+        definitions=syntax.definitions,
+        structural=variables.structural,
+        covariates=_given(variables, tied.grid),
+        aliases=tied.aliases,
+    )
+
+
+def _given(variables: Variables, grid: Grid) -> tuple[str, ...]:
+    """Covariates whose moments are taken as given."""
+    return tuple(x for x in variables.covariates if any(cell.sample for cell in grid[x, "~~", x]))
 
 
 def _require_names(option: str, names: Sequence[str]) -> None:
