@@ -126,6 +126,31 @@ def to_floats(frame: nw.DataFrame[Any], items: Sequence[str]) -> NDArray[np.floa
     DataError
         If an item holds something else than numbers, or infinite values.
     """
+    values = _plain_numbers(frame, items)
+    if values is None:
+        values = _numbers_by_column(frame, items)
+    infinite = np.isinf(values).sum(axis=0)
+    if infinite.any():
+        counts = [f"{item!r} ({count:,})" for item, count in zip(items, infinite, strict=True) if count]
+        raise DataError(
+            f"infinite values in {enumerate_briefly(counts)}",
+            todo="correct them, or make them missing",
+        )
+    return values
+
+
+def _plain_numbers(frame: nw.DataFrame[Any], items: Sequence[str]) -> NDArray[np.float64] | None:
+    """All items at once, where they are pandas columns of NumPy's own number types; None otherwise."""
+    native = frame.to_native()
+    if not isinstance(native, pd.DataFrame):
+        return None
+    chosen = native[list(items)]
+    if not all(isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in chosen.dtypes):
+        return None
+    return np.array(chosen.to_numpy(dtype=float), dtype=float)  # a copy of its own: tables share their memory
+
+
+def _numbers_by_column(frame: nw.DataFrame[Any], items: Sequence[str]) -> NDArray[np.float64]:
     values = np.full((len(frame), len(items)), np.nan)
     refused: dict[str, list[object]] = {}
     for j, item in enumerate(items):
@@ -140,13 +165,6 @@ def to_floats(frame: nw.DataFrame[Any], items: Sequence[str]) -> NDArray[np.floa
             refused[item] = present.to_list()
     if refused:
         raise _not_numbers(refused)
-    infinite = np.isinf(values).sum(axis=0)
-    if infinite.any():
-        counts = [f"{item!r} ({count:,})" for item, count in zip(items, infinite, strict=True) if count]
-        raise DataError(
-            f"infinite values in {enumerate_briefly(counts)}",
-            todo="correct them, or make them missing",
-        )
     return values
 
 

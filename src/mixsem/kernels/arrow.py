@@ -54,7 +54,7 @@ class ArrowSystem:
         r_local = np.where(local >= 0, right[np.maximum(local, 0)], 0.0)
         reduced = np.einsum("gij,gj->gi", self.local_inverse, r_local)
         x_shared = self.schur_inverse @ (right[shared] - np.einsum("gms,gm->s", self.border, reduced))
-        x_local = reduced - np.einsum("gij,gjs,s->gi", self.local_inverse, self.border, x_shared)
+        x_local = reduced - np.einsum("gij,gj->gi", self.local_inverse, self.border @ x_shared)
         solution = np.empty(self.layout.n_free)
         solution[shared] = x_shared
         solution[local[local >= 0]] = x_local[local >= 0]
@@ -83,7 +83,7 @@ class ArrowSystem:
         """Diagonal of the inverse, shape (P,), without forming the rest."""
         shared, local = self.layout.shared, self.layout.local
         weights = -self.local_inverse @ self.border
-        variance = np.einsum("gms,st,gmt->gm", weights, self.schur_inverse, weights, optimize=True)
+        variance = np.einsum("gms,gms->gm", weights @ self.schur_inverse, weights)
         variance = variance + np.diagonal(self.local_inverse, axis1=1, axis2=2)
         diagonal = np.empty(self.layout.n_free)
         diagonal[shared] = np.diagonal(self.schur_inverse)
@@ -134,5 +134,5 @@ def factorize(layout: ArrowLayout, information: Array, damping: float = 0.0) -> 
     diagonal[:, s:] += layout.local < 0  # padding: an identity block that meets a zero right-hand side
     local_inverse = np.asarray(np.linalg.inv(H[:, s:, s:]), dtype=float)
     border = H[:, s:, :s]
-    schur = H[:, :s, :s].sum(axis=0) - np.einsum("gms,gmn,gnt->st", border, local_inverse, border, optimize=True)
+    schur = H[:, :s, :s].sum(axis=0) - (border.swapaxes(1, 2) @ (local_inverse @ border)).sum(axis=0)
     return ArrowSystem(layout, border, local_inverse, np.linalg.inv(schur))

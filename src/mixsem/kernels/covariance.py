@@ -51,6 +51,7 @@ class Implied(NamedTuple):
     LambdaA: Array  # (G, p, m) total effects of the factors' disturbances on the items
     LambdaPhi: Array  # (G, p, m) covariance of items and factors
     eta: Array  # (G, m) factor means
+    A: Array | None = None  # (G, m, m) total effects among factors, (I - B)^-1; None for the identity
 
 
 class EntryVectors(NamedTuple):
@@ -77,7 +78,7 @@ def implied_moments(
     mu = np.einsum("gpq,gq->gp", Lambda, eta)
     if nu is not None:
         mu = mu + nu
-    return Implied(LambdaPhi @ Lambda.swapaxes(1, 2) + Theta, mu, Phi, LambdaA, LambdaPhi, eta)
+    return Implied(LambdaPhi @ Lambda.swapaxes(1, 2) + Theta, mu, Phi, LambdaA, LambdaPhi, eta, A)
 
 
 class Inverted(NamedTuple):

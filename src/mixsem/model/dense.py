@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from .loss import Loss
 from .matrices import ModelMap
 
-__all__ = ["dense_information", "null_space", "observed_information", "restricted_inverse"]
+__all__ = ["dense_information", "null_space", "numerical_information", "observed_information", "restricted_inverse"]
 
 Array = NDArray[np.float64]
 
@@ -23,11 +23,18 @@ def dense_information(model: ModelMap, information: Array) -> Array:
 
 
 def observed_information(loss: Loss, theta: Array) -> Array:
-    """Hessian of the loss, shape (P, P), by central differences of its analytic gradient.
+    """Hessian of the loss, shape (P, P): analytic, or by central differences of the analytic gradient.
 
-    Parameters of one group each are moved together: a gradient then serves all groups, and the number of gradients does
-    not grow with the number of groups. Two step sizes are combined (Richardson), so that about ten digits hold.
+    Differences move parameters of one group each together: a gradient then serves all groups, and the number of
+    gradients does not grow with the number of groups. Two step sizes are combined (Richardson), so that about ten digits
+    hold.
     """
+    observed = loss.observe(theta)
+    return numerical_information(loss, theta) if observed is None else dense_information(loss.model, observed.information)
+
+
+def numerical_information(loss: Loss, theta: Array) -> Array:
+    """The Hessian by differences: what `observed_information` falls back on, and its check."""
     layout = loss.model.layout
     scale = 1e-3 * np.maximum(np.abs(theta), 0.1)
     coarse, fine = (_differences(loss, theta, step) for step in (scale, 0.5 * scale))

@@ -1,9 +1,9 @@
-"""Maximise the likelihood of a covariance structure by Fisher scoring with memory.
+"""Maximise the likelihood of a covariance structure: Fisher scoring first, Newton's method at the end.
 
-Scoring with the expected information needs few steps, and a step is cheap: the information is a short formula
-(see `mixsem.kernels.covariance`) and its arrow shape makes a step linear in the number of groups. BFGS updates
-speed up the last digits where the model fits badly; steps are damped as Levenberg and Marquardt do whenever the
-loss does not fall.
+Scoring with the expected information is safe from afar, and a step is cheap: the information is a short formula
+(see `mixsem.kernels.covariance`) and its arrow shape makes a step linear in the number of groups. Near the maximum the
+second derivatives take over, where a loss has them (`mixsem.kernels.hessian`); others get BFGS updates of the scoring
+step. Steps are damped as Levenberg and Marquardt do whenever the loss does not fall.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ Array = NDArray[np.float64]
 
 #: Levenberg-Marquardt damping starts at the first when a step fails, and gives up at the second.
 LEAST_DAMPED, MOST_DAMPED = 1e-2, 1e8
+
+#: Steps shorter than this many standard errors are Newton's, from second derivatives.
+NEAR = 3.0
 
 #: Steps in a row that are hardly shorter than the shortest so far: rounding has been reached. Nobody needs
 #: estimates to more than the second share of a standard error; with huge and tiny groups rounding allows no more.
@@ -83,11 +86,13 @@ def maximize_likelihood(loss: Loss, start: Array, settings: Convergence | None =
     damping, step, shortest, stalled, iteration = 0.0, np.inf, np.inf, 0, 0
     while iteration < settings.max_iterations and damping < MOST_DAMPED:
         iteration += 1
-        system = _try_factorize(loss, state, damping)
-        if system is None:
-            damping = max(10 * damping, LEAST_DAMPED)
-            continue
-        move = memory.direction(system, state.gradient)
+        move = _newton_step(loss, theta, state) if step < NEAR and damping == 0.0 else None
+        if move is None:
+            system = _try_factorize(loss, state, damping)
+            if system is None:
+                damping = max(10 * damping, LEAST_DAMPED)
+                continue
+            move = memory.direction(system, state.gradient)
         step = max(-float(move @ state.gradient), 0.0) ** 0.5
         # Go on below the tolerance until rounding stops the progress: what follows (Phi, log L of the clusters)
         # depends on theta to first order, and must not depend on the order of rows, items or factors.
@@ -147,6 +152,17 @@ class _Memory:
         for (step, change, rho), weight in zip(self.pairs, reversed(weights), strict=True):
             move = move + (weight - rho * float(change @ move)) * step
         return -move if float(move @ gradient) > 0 else -system.solve(gradient)
+
+
+def _newton_step(loss: Loss, theta: Array, state: Evaluation) -> Array | None:
+    """The step from second derivatives; None where they are not at hand or do not lead downhill."""
+    observed = loss.observe(theta)
+    system = None if observed is None else _try_factorize(loss, observed, 0.0)
+    if system is None:
+        return None
+    move = -system.solve(state.gradient)
+    # Downhill, and with positive curvature for every parameter: otherwise a saddle is nearer than the minimum.
+    return move if float(move @ state.gradient) < 0 and (system.diagonal() > 0).all() else None
 
 
 def _sufficient_decrease(

@@ -100,6 +100,9 @@ class FullInformation:
         sums = pattern_sums(self.tables, implied.mu, implied.Sigma)
         return self.model.add_up(_entry_gradient(self.model.entry_vectors(implied), sums))
 
+    def observe(self, theta: Array) -> None:
+        """Second derivatives are not at hand: an optimiser has to do with the information."""
+
     def evaluate(self, theta: Array) -> Evaluation:
         """Value, gradient and information, the last with the moments' information at the saturated estimates.
 

@@ -173,6 +173,9 @@ class LeastSquares:
         weighed = self._weigh(self.moments - self._implied_moments(implied))
         return self.model.add_up(-self.n[:, None] * np.einsum("gqe,gq->ge", self._jacobian(implied), weighed))
 
+    def observe(self, theta: Array) -> None:
+        """Second derivatives are not at hand: an optimiser has to do with the information."""
+
     def evaluate(self, theta: Array) -> Evaluation:
         """Value, gradient and Gauss-Newton information n Delta' V Delta."""
         implied = self.model.implied(theta)

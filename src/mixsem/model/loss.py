@@ -16,6 +16,7 @@ from ..kernels.covariance import (
     entry_information,
     inverse_and_log_det,
 )
+from ..kernels.hessian import entry_hessian
 from .matrices import ModelMap
 
 __all__ = ["Evaluation", "Loss", "MaximumLikelihood"]
@@ -28,7 +29,7 @@ class Evaluation(NamedTuple):
 
     per_group: Array  # (G,) n_g F_g / 2
     gradient: Array  # (P,)
-    information: Array  # (G, E, E)
+    information: Array  # (G, E, E), expected or observed
 
 
 class Loss(Protocol):
@@ -53,6 +54,9 @@ class Loss(Protocol):
 
     def evaluate(self, theta: Array) -> Evaluation:
         """Value, gradient and expected information."""
+
+    def observe(self, theta: Array) -> Evaluation | None:
+        """The same with second derivatives in place of the information; None for a loss that has only the first."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -115,6 +119,18 @@ class MaximumLikelihood:
             per_group=self._loss(inverted, deviation),
             gradient=self.model.add_up(per_entry),
             information=entry_information(entries, self.n, inverted.W, self.model.meanstructure),
+        )
+
+    def observe(self, theta: Array) -> Evaluation:
+        """Value, gradient and second derivatives."""
+        implied = self.model.implied(theta)
+        inverted, deviation = inverse_and_log_det(implied.Sigma), self._deviation(implied)
+        entries = self.model.entry_vectors(implied)
+        per_entry = entry_gradient(entries, self.n, implied.Sigma, inverted.W, self.S, deviation)
+        return Evaluation(
+            per_group=self._loss(inverted, deviation),
+            gradient=self.model.add_up(per_entry),
+            information=entry_hessian(entries, self.model.kinds, implied, self.n, inverted.W, self.S, deviation),
         )
 
     def _deviation(self, implied: Implied) -> Array | None:

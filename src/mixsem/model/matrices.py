@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..errors import ModelError
 from ..kernels.arrow import ArrowLayout, arrow_layout
 from ..kernels.covariance import EntryVectors, Implied, implied_moments
+from ..kernels.hessian import EntryKinds
 from ..syntax.table import ParameterTable, Row
 
 __all__ = ["MATRICES", "ModelMap", "compile_table"]
@@ -45,6 +46,12 @@ class ModelMap:
     units
         Rows and columns of Lambda that are fixed at 1 and are no parameters, shape (2, t): observed variables that
         stand among the factors.
+    places
+        Entries of each matrix, in the order of `MATRICES`.
+    factor
+        c of every entry in the table of `mixsem.kernels.covariance`, shape (E,).
+    kinds
+        What every entry is, for second derivatives.
     """
 
     observed: tuple[str, ...]
@@ -58,6 +65,9 @@ class ModelMap:
     names: tuple[str, ...]
     layout: ArrowLayout
     units: Index
+    places: tuple[Index, ...]
+    factor: Array
+    kinds: EntryKinds
 
     @property
     def n_free(self) -> int:
@@ -72,7 +82,7 @@ class ModelMap:
     @property
     def meanstructure(self) -> bool:
         """Whether means are modelled; if not, each group keeps its own saturated means."""
-        return bool((self.matrix >= NU).any())
+        return self.places[NU].size + self.places[ALPHA].size > 0
 
     def entry_values(self, theta: Array) -> Array:
         """Value of every entry, shape (G, E)."""
@@ -80,55 +90,62 @@ class ModelMap:
 
     def values_of(self, kind: int, theta: Array) -> Array:
         """One model matrix (an index into `MATRICES`) for every group; zeros where the model has no entry."""
+        return self._matrix(kind, self.entry_values(theta))
+
+    def _matrix(self, kind: int, values: Array) -> Array:
         p, m = len(self.observed), len(self.factors)
         shape = ((p, m), (p, p), (m, m), (m, m), (p,), (m,))[kind]
         matrix = np.zeros((self.n_groups, *shape))
         if kind == LAMBDA:
             matrix[:, self.units[0], self.units[1]] = 1.0
-        chosen = self.matrix == kind
-        values = self.entry_values(theta)[:, chosen]
-        row, column = self.row[chosen], self.column[chosen]
+        at = self.places[kind]
+        row, column = self.row[at], self.column[at]
         if kind >= NU:
-            matrix[:, row] = values
+            matrix[:, row] = values[:, at]
         else:
-            matrix[:, row, column] = values
+            matrix[:, row, column] = values[:, at]
         if kind in (THETA, PSI):
-            matrix[:, column, row] = values
+            matrix[:, column, row] = values[:, at]
         return matrix
 
     def implied(self, theta: Array) -> Implied:
         """Implied moments of every group at theta."""
-        has_B, has_means = bool((self.matrix == BETA).any()), self.meanstructure
+        values = self.entry_values(theta)
+        has_B, has_means = self.places[BETA].size > 0, self.meanstructure
         return implied_moments(
-            self.values_of(LAMBDA, theta),
-            self.values_of(THETA, theta),
-            self.values_of(PSI, theta),
-            self.values_of(BETA, theta) if has_B else None,
-            self.values_of(NU, theta) if has_means else None,
-            self.values_of(ALPHA, theta) if has_means else None,
+            self._matrix(LAMBDA, values),
+            self._matrix(THETA, values),
+            self._matrix(PSI, values),
+            self._matrix(BETA, values) if has_B else None,
+            self._matrix(NU, values) if has_means else None,
+            self._matrix(ALPHA, values) if has_means else None,
         )
 
     def entry_vectors(self, implied: Implied) -> EntryVectors:
         """The rank-two derivatives of every entry, as tabulated in `mixsem.kernels.covariance`."""
         n_groups, p = implied.mu.shape
-        units = np.broadcast_to(np.eye(p), (n_groups, p, p))
         effects, crossed = implied.LambdaA.swapaxes(1, 2), implied.LambdaPhi.swapaxes(1, 2)
-        u = np.empty((n_groups, self.matrix.size, p))
-        v = np.empty_like(u)
+        u = np.zeros((n_groups, self.matrix.size, p))
+        v = np.zeros_like(u)
         m = np.zeros((n_groups, self.matrix.size))
-        left = {LAMBDA: units, THETA: units, PSI: effects, BETA: effects, NU: units, ALPHA: effects}
-        right = {LAMBDA: crossed, THETA: units, PSI: effects, BETA: crossed}
-        for kind in range(6):
-            at = np.flatnonzero(self.matrix == kind)
-            u[:, at] = left[kind][:, self.row[at]]
-            v[:, at] = right[kind][:, self.column[at]] if kind in right else 0.0
-            if kind in (LAMBDA, BETA):
-                m[:, at] = implied.eta[:, self.column[at]]
-            elif kind in (NU, ALPHA):
+        for kind, at in enumerate(self.places):
+            if not at.size:
+                continue
+            row, column = self.row[at], self.column[at]
+            if kind in (LAMBDA, THETA, NU):
+                u[:, at, row] = 1.0
+            else:
+                u[:, at] = effects[:, row]
+            if kind == THETA:
+                v[:, at, column] = 1.0
+            elif kind == PSI:
+                v[:, at] = effects[:, column]
+            elif kind in (LAMBDA, BETA):
+                v[:, at] = crossed[:, column]
+                m[:, at] = implied.eta[:, column]
+            else:
                 m[:, at] = 1.0
-        diagonal = ((self.matrix == THETA) | (self.matrix == PSI)) & (self.row == self.column)
-        c = np.where(self.matrix >= NU, 0.0, np.where(diagonal, 0.5, 1.0))
-        return EntryVectors(u, v, c, m)
+        return EntryVectors(u, v, self.factor, m)
 
     def add_up(self, per_entry: Array) -> Array:
         """Add entry values (G, E) up to free parameters (P,)."""
@@ -162,6 +179,7 @@ def compile_table(table: ParameterTable, groups: Sequence[Hashable]) -> ModelMap
                 numbered[label] = len(names)
             names.append(row.name if label or len(groups) == 1 else f"{row.name}[{group}]")
     matrix, at_row, at_column = (np.array(x, dtype=np.int64) for x in zip(*places, strict=True))
+    diagonal = np.isin(matrix, (THETA, PSI)) & (at_row == at_column)
     return ModelMap(
         observed=tuple(observed),
         factors=tuple(factors),
@@ -174,6 +192,18 @@ def compile_table(table: ParameterTable, groups: Sequence[Hashable]) -> ModelMap
         names=tuple(names),
         layout=arrow_layout(free, len(names)),
         units=np.array([[axis.index(x) for x in table.structural] for axis in (observed, factors)], dtype=np.int64),
+        places=tuple(np.flatnonzero(matrix == kind) for kind in range(len(MATRICES))),
+        factor=np.where(matrix >= NU, 0.0, np.where(diagonal, 0.5, 1.0)),
+        kinds=_kinds(matrix, at_row, at_column),
+    )
+
+
+def _kinds(matrix: Index, row: Index, column: Index) -> EntryKinds:
+    """What the second derivatives need to know of the entries."""
+    loading, psi, regression, alpha = ((matrix == kind).astype(float) for kind in (LAMBDA, PSI, BETA, ALPHA))
+    among = np.isin(matrix, (PSI, BETA, ALPHA))
+    return EntryKinds(
+        loading, psi, regression, alpha, np.where(among, row, 0), np.where(np.isin(matrix, (LAMBDA, PSI, BETA)), column, 0)
     )
 
 
