@@ -31,7 +31,6 @@ def sem_notices(compiled: CompiledSEM, optimum: Optimum) -> list[Notice]:
     """All notices of a fitted model."""
     return [
         *_convergence(compiled, optimum),
-        *_saturated(compiled),
         *_variances(compiled, optimum),
         *_indefinite(compiled, optimum),
         *_bounds(compiled, optimum),
@@ -49,19 +48,6 @@ def _convergence(compiled: CompiledSEM, optimum: Optimum) -> list[Notice]:
         " Look for factors that are hardly measured, give starting values with start(), or simplify the model."
     )
     return [Notice(ConvergenceWarning, text)]
-
-
-def _saturated(compiled: CompiledSEM) -> list[Notice]:
-    """Unrestricted moments of incomplete rows that could not be estimated."""
-    saturated = compiled.data.saturated
-    if saturated is None or saturated.converged.all():
-        return []
-    groups = _at(compiled.groups, ~saturated.converged)
-    text = (
-        f"the unrestricted means and covariances did not converge in {enumerate_briefly(groups)}: too few rows for the"
-        " missing values there. Chi-square and fit measures cannot be trusted; drop items or groups."
-    )
-    return [Notice(ConvergenceWarning, text, groups)]
 
 
 def _variances(compiled: CompiledSEM, optimum: Optimum) -> list[Notice]:

@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..data.intake import Data
-from ..errors import DataError, OptionError, enumerate_briefly
-from ..kernels.covariance import inverse_and_log_det
-from ..kernels.fourth_moments import adf_gamma
+from ..errors import DataError, OptionError
 from ..model.constraints import Constraints, compile_constraints
-from ..model.full_information import FullInformation
-from ..model.least_squares import LeastSquares, unbiased
-from ..model.loss import Loss, MaximumLikelihood
+from ..model.loss import Loss
 from ..model.matrices import ModelMap, compile_table
 from ..options import as_names
 from ..syntax.defaults import Defaults
@@ -25,12 +18,12 @@ from ..syntax.terms import ModelSyntax
 from ..syntax.variables import classify
 from .data import SEMData, read_data
 from .estimators import Estimator, estimator_of
+from .losses import fitted_covariances, loss_of
+from .ordinal import ordinal_table, require_ordinal
 from .specification import SEM
 from .support import ordered_items, require_sem
 
-__all__ = ["CompiledSEM", "compile_sem", "loss_of"]
-
-Array = NDArray[np.float64]
+__all__ = ["CompiledSEM", "compile_sem"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -66,8 +59,10 @@ class CompiledSEM:
         return self.data.groups
 
 
-def compile_sem(specification: SEM, data: Data, group: str | None) -> CompiledSEM:
+def compile_sem(specification: SEM, data: Data | SEMData, group: str | None) -> CompiledSEM:
     """Read the model, then the data it needs, and put them together.
+
+    Data that were read for another model of the same variables, estimator and way with missing values are used again.
 
     Raises
     ------
@@ -78,22 +73,33 @@ def compile_sem(specification: SEM, data: Data, group: str | None) -> CompiledSE
     syntax = parse_model(specification.model)
     require_sem(syntax)
     ordered = ordered_items(specification.ordered, syntax)
+    if ordered:
+        require_ordinal(specification)
     variables = classify(syntax)
-    content = read_data(
-        data,
-        variables.observed,
-        group,
-        estimator,
-        missing=specification.missing,
-        ordered=ordered,
-        complete=variables.covariates if specification.fixed_x else (),
+    content = (
+        data
+        if isinstance(data, SEMData)
+        else read_data(
+            data,
+            variables.observed,
+            group,
+            estimator,
+            missing=specification.missing,
+            ordered=ordered,
+            complete=variables.covariates if takes_x_as_given(specification, estimator) else (),
+        )
     )
-    means = _meanstructure(specification, estimator, content, syntax)
-    table = _table(specification, syntax, content.groups, means=means)
-    table = fill_sample_values(table, content)
+    means = not ordered and _meanstructure(specification, content, syntax)
+    table = _table(specification, estimator, syntax, content.groups, means=means)
+    table = ordinal_table(table, ordered) if ordered else fill_sample_values(table, estimator, content)
     model = compile_table(table, content.groups)
     return CompiledSEM(
-        estimator, content, table, model, loss_of(estimator, model, content), compile_constraints(table, model)
+        estimator=estimator,
+        data=content,
+        table=table,
+        model=model,
+        loss=loss_of(estimator, model, content, table.covariates),
+        constraints=compile_constraints(table, model),
     )
 
 
@@ -117,7 +123,12 @@ def _estimator(specification: SEM) -> Estimator:
     return estimator
 
 
-def _meanstructure(specification: SEM, estimator: Estimator, data: SEMData, syntax: ModelSyntax) -> bool:
+def takes_x_as_given(specification: SEM, estimator: Estimator) -> bool:
+    """Whether the moments of covariates are fixed; by default, as in lavaan, for the estimators of the ML family."""
+    return estimator.likelihood if specification.fixed_x is None else specification.fixed_x
+
+
+def _meanstructure(specification: SEM, data: SEMData, syntax: ModelSyntax) -> bool:
     """Decide as lavaan does whether means are modelled."""
     needed = (
         specification.kind == "growth"
@@ -133,11 +144,10 @@ def _meanstructure(specification: SEM, estimator: Estimator, data: SEMData, synt
     if specification.meanstructure is not None:
         return bool(specification.meanstructure) or needed
     several = data.moments.n_groups > 1
-    robust = estimator.likelihood and estimator.robust
-    return needed or (data.moments.has_means and (several or robust or data.patterns is not None))
+    return needed or (data.moments.has_means and (several or data.patterns is not None))
 
 
-def _table(specification: SEM, syntax: ModelSyntax, groups: tuple[Hashable, ...], *, means: bool) -> ParameterTable:
+def _table(specification: SEM, estimator: Estimator, syntax: ModelSyntax, groups: tuple[Hashable, ...], *, means: bool) -> ParameterTable:
     equal = as_names(specification.group_equal) if len(groups) > 1 else ()
     growth = specification.kind == "growth"
     defaults = Defaults(
@@ -145,7 +155,7 @@ def _table(specification: SEM, syntax: ModelSyntax, groups: tuple[Hashable, ...]
         meanstructure=means,
         free_variances="loadings" in equal and "lv.variances" not in equal,
         free_means="intercepts" in equal and "means" not in equal,
-        fixed_x=specification.fixed_x,
+        fixed_x=takes_x_as_given(specification, estimator),
         orthogonal=specification.orthogonal,
         free_intercepts=not growth,
         factor_means=growth,
@@ -154,10 +164,10 @@ def _table(specification: SEM, syntax: ModelSyntax, groups: tuple[Hashable, ...]
     return build_table(syntax, groups, defaults, equal=equal, partial=partial)
 
 
-def fill_sample_values(table: ParameterTable, data: SEMData) -> ParameterTable:
+def fill_sample_values(table: ParameterTable, estimator: Estimator, data: SEMData) -> ParameterTable:
     """Fix the moments of covariates at each group's own."""
     at = {name: i for i, name in enumerate(table.observed)}
-    moments = data.moments
+    moments, S = data.moments, fitted_covariances(estimator, data)
 
     def filled(row: Row) -> Row:
         if not any(value is not None and value != value for value in row.fixed):
@@ -165,71 +175,8 @@ def fill_sample_values(table: ParameterTable, data: SEMData) -> ParameterTable:
         if row.op == "~1":
             values = moments.means[:, at[row.lhs]]
         else:
-            values = moments.covariances[:, at[row.lhs], at[row.rhs]]
+            values = S[:, at[row.lhs], at[row.rhs]]
         own = (v if f is not None and f != f else f for f, v in zip(row.fixed, values.tolist(), strict=True))
         return replace(row, fixed=tuple(own))
 
     return replace(table, rows=tuple(filled(row) for row in table.rows))
-
-
-def loss_of(estimator: Estimator, model: ModelMap, data: SEMData) -> Loss:
-    """What an estimator minimises.
-
-    Raises
-    ------
-    DataError
-        If a covariance matrix, or the weight matrix of WLS, is singular.
-    """
-    moments = data.moments
-    if data.patterns is not None:
-        return FullInformation.of(model, data.patterns, data.saturated)
-    if data.ordinal is not None:
-        from .ordinal import ordinal_loss
-
-        return ordinal_loss(estimator, model, data.ordinal)
-    require_definite(data)
-    if estimator.discrepancy == "ML":
-        return MaximumLikelihood.of(model, moments.n, moments.covariances, moments.means)
-    n, S = unbiased(moments.n, moments.covariances)
-    if estimator.discrepancy == "ULS":
-        return LeastSquares.unweighted(model, n, S, moments.means)
-    if estimator.discrepancy == "GLS":
-        return LeastSquares.generalized(model, n, S, moments.means)
-    gamma = sample_gamma(data, meanstructure=model.meanstructure)
-    if estimator.discrepancy == "DWLS":
-        return LeastSquares.diagonal(model, n, S, moments.means, np.einsum("gqq->gq", gamma))
-    _require_weights(gamma, data)
-    return LeastSquares.weighted(model, n, S, moments.means, gamma)
-
-
-def sample_gamma(data: SEMData, *, meanstructure: bool) -> Array:
-    """Distribution-free covariance of each group's moments, shape (G, q, q)."""
-    return np.stack([adf_gamma(data.values_of(g), meanstructure=meanstructure) for g in range(len(data.groups))])
-
-
-def require_definite(data: SEMData) -> None:
-    """Name the groups whose covariance matrix is singular."""
-    S = data.moments.covariances
-    scale = np.sqrt(np.einsum("gii->gi", S))
-    if inverse_and_log_det(S / (scale[:, :, None] * scale[:, None, :])).proper.all():
-        return
-    smallest = np.linalg.eigvalsh(S / (scale[:, :, None] * scale[:, None, :]))[:, 0]
-    bad = [g for g, value in zip(data.groups, smallest, strict=True) if value < 1e-10]
-    if bad:
-        items = data.moments.items
-        raise DataError(
-            f"the covariance matrix of {', '.join(items)} is singular in"
-            f" {len(bad)} group{'s' * (len(bad) > 1)}: {enumerate_briefly(bad)}",
-            allowed=f"groups with more than {len(items)} rows and no variable that others determine",
-            todo="drop these groups, or variables that copy one another",
-        )
-
-
-def _require_weights(gamma: Array, data: SEMData) -> None:
-    few = [g for g, n in zip(data.groups, data.moments.n, strict=True) if n <= gamma.shape[-1]]
-    if few:
-        raise DataError(
-            f"the weight matrix of WLS ({gamma.shape[-1]} moments) is singular in {enumerate_briefly(few)}",
-            allowed="groups with more rows than moments",
-            todo="use estimator='MLR' or 'DWLS'",
-        )

@@ -15,7 +15,8 @@ from ..model.fit_ml import Optimum
 from ..model.full_information import FullInformation
 from ..model.least_squares import LeastSquares
 from ..model.loss import Loss
-from .compiled import CompiledSEM, sample_gamma
+from .compiled import CompiledSEM
+from .losses import sample_gamma
 
 __all__ = ["bread", "estimates_covariance", "information", "meat", "moment_gamma", "moment_weight"]
 
@@ -50,11 +51,20 @@ def information(compiled: CompiledSEM, optimum: Optimum) -> Array:
     loss, theta = compiled.loss, optimum.theta
     if isinstance(loss, FullInformation) or compiled.estimator.errors == "sandwich":
         return observed_information(loss, theta)
-    if isinstance(loss, LeastSquares) and compiled.data.ordinal is None:
-        # lavaan weighs the groups by N_g, though their discrepancies by N_g - 1.
-        n = compiled.data.moments.n.astype(float)
-        loss = replace(loss, n=n * (n.sum() - n.size) / n.sum())
+    if isinstance(loss, LeastSquares):
+        loss = replace(loss, n=group_sizes(compiled))
     return dense_information(loss.model, loss.evaluate(theta).information)
+
+
+def group_sizes(compiled: CompiledSEM) -> Array:
+    """By how many people each group counts in the information, shape (G,).
+
+    As in lavaan N_g, for least squares times (N - G) / N, though their discrepancies have N_g - 1.
+    """
+    n = compiled.data.moments.n.astype(float)
+    if isinstance(compiled.loss, LeastSquares):
+        return n * (n.sum() - n.size) / n.sum()
+    return n
 
 
 def bread(compiled: CompiledSEM, optimum: Optimum, H: Array) -> Array:
@@ -70,12 +80,12 @@ def meat(compiled: CompiledSEM, optimum: Optimum) -> Array:
     model, theta = compiled.model, optimum.theta
     implied = model.implied(theta)
     Delta = kept_jacobian(compiled, theta)
-    n = compiled.data.moments.n.astype(float)
     if compiled.estimator.errors == "sandwich":
-        crossed = score_products(compiled, implied.mu, implied.Sigma)
+        mu = implied.mu if model.meanstructure else compiled.data.moments.means
+        crossed = score_products(compiled, mu, implied.Sigma)
     else:
         V = moment_weight(compiled, optimum)
-        crossed = n[:, None, None] * (V @ moment_gamma(compiled) @ V)
+        crossed = group_sizes(compiled)[:, None, None] * (V @ moment_gamma(compiled) @ V)
     return dense_information(model, Delta.swapaxes(1, 2) @ crossed @ Delta)
 
 
@@ -99,10 +109,8 @@ def moment_weight(compiled: CompiledSEM, optimum: Optimum) -> Array:
 def moment_gamma(compiled: CompiledSEM) -> Array:
     """Asymptotic covariance of the moments that the loss compares, from the rows, shape (G, q, q)."""
     if compiled.data.ordinal is not None:
-        from .ordinal import ordinal_gamma
-
-        return ordinal_gamma(compiled.data.ordinal, compiled.loss)
-    return sample_gamma(compiled.data, meanstructure=compiled.model.meanstructure)
+        return compiled.data.ordinal.moment_gamma
+    return sample_gamma(compiled.data, compiled.table.covariates, meanstructure=compiled.model.meanstructure)
 
 
 def score_products(compiled: CompiledSEM, mu: Array, Sigma: Array) -> Array:

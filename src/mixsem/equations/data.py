@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..data.grouped import GroupedData, read_grouped
 from ..data.intake import Data, moments_of
+from ..data.missing import saturated_notices
 from ..data.moments import SampleMoments
 from ..data.patterns import MissingPatterns, read_patterns
 from ..data.variation import require_variation
@@ -115,18 +116,14 @@ def read_data(
         return _incomplete(read_patterns(data, items, group, complete=complete))
     grouped = data if isinstance(data, GroupedData) else read_grouped(data, items, group)
     values = _columns(grouped, items)
+    if ordered:
+        from ..data.ordinal import OrdinalMoments
+
+        ordinal = OrdinalMoments.from_grouped(grouped, items, ordered)
+        return SEMData(ordinal.as_moments(), values, grouped.codes, grouped.rows, ordinal=ordinal)
     moments = moments_of(grouped, items)
     require_variation(moments)
-    return SEMData(moments, values, grouped.codes, grouped.rows, ordinal=_ordinal(grouped, items, ordered))
-
-
-def _ordinal(grouped: GroupedData, items: Sequence[str], ordered: Sequence[str]) -> OrdinalMoments | None:
-    """Thresholds and polychoric correlations, where items are ordered."""
-    if not ordered:
-        return None
-    from ..data.ordinal import OrdinalMoments
-
-    return OrdinalMoments.from_grouped(grouped, items, ordered)
+    return SEMData(moments, values, grouped.codes, grouped.rows)
 
 
 def _incomplete(patterns: MissingPatterns) -> SEMData:
@@ -140,7 +137,8 @@ def _incomplete(patterns: MissingPatterns) -> SEMData:
         covariances=saturated.covariances,
         n_dropped=patterns.n_dropped,
         group=patterns.group,
-        notices=patterns.notices,
+        notices=saturated_notices(patterns, saturated),
+        missing="ml",
     )
     require_variation(moments)
     return SEMData(moments, patterns.values, patterns.codes, patterns.rows, patterns, saturated)

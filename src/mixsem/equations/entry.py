@@ -26,7 +26,7 @@ def cfa(
     ordered: Names | bool = (),
     std_lv: bool = False,
     meanstructure: bool | None = None,
-    fixed_x: bool = True,
+    fixed_x: bool | None = None,
     orthogonal: bool = False,
 ) -> SEMFit:
     """Fit a confirmatory factor model, with the defaults of lavaan's ``cfa()``.
@@ -54,7 +54,7 @@ def cfa(
     meanstructure
         Model means; None decides as lavaan does.
     fixed_x
-        Take the moments of observed covariates as given.
+        Take the moments of observed covariates as given; None decides as lavaan does (given for the ML family).
     orthogonal
         Fix covariances among factors at zero.
 
@@ -104,7 +104,7 @@ def sem(
     ordered: Names | bool = (),
     std_lv: bool = False,
     meanstructure: bool | None = None,
-    fixed_x: bool = True,
+    fixed_x: bool | None = None,
     orthogonal: bool = False,
 ) -> SEMFit:
     """Fit a structural equation model, with the defaults of lavaan's ``sem()``.
@@ -133,7 +133,7 @@ def sem(
     meanstructure
         Model means; None decides as lavaan does.
     fixed_x
-        Take the moments of observed covariates as given.
+        Take the moments of observed covariates as given; None decides as lavaan does (given for the ML family).
     orthogonal
         Fix covariances among factors at zero.
 
@@ -189,7 +189,7 @@ def growth(
     ordered: Names | bool = (),
     std_lv: bool = False,
     meanstructure: bool | None = None,
-    fixed_x: bool = True,
+    fixed_x: bool | None = None,
     orthogonal: bool = False,
 ) -> SEMFit:
     """Fit a latent growth curve, with the defaults of lavaan's ``growth()``.
@@ -218,7 +218,7 @@ def growth(
     meanstructure
         Model means; None decides as lavaan does.
     fixed_x
-        Take the moments of observed covariates as given.
+        Take the moments of observed covariates as given; None decides as lavaan does (given for the ML family).
     orthogonal
         Fix covariances among factors at zero.
 

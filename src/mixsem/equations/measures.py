@@ -12,13 +12,16 @@ from ..kernels.covariance import inverse_and_log_det, log_likelihood
 from ..model.dense import null_space
 from ..model.fit_ml import Optimum
 from ..model.full_information import FullInformation
+from ..model.least_squares import LeastSquares
 from ..model.loss import MaximumLikelihood
 from .baseline import baseline_of
+from .losses import fitted_covariances
+from .ordinal import ordinal_srmr
 
 if TYPE_CHECKING:
     from .compiled import CompiledSEM
 
-__all__ = ["degrees_of_freedom", "model_measures", "n_restricted"]
+__all__ = ["baseline_statistic", "degrees_of_freedom", "model_measures", "n_of_discrepancy", "n_restricted"]
 
 Array = NDArray[np.float64]
 
@@ -28,16 +31,25 @@ def model_measures(compiled: CompiledSEM, optimum: Optimum) -> FitMeasures:
     moments, loss, theta = compiled.data.moments, compiled.loss, optimum.theta
     chisq = max(2.0 * float(optimum.loss_per_group.sum()), 0.0)
     baseline_chisq, baseline_df = baseline_statistic(compiled)
+    # Thresholds are parameters, though free in every group and outside of the loss.
+    n_locations = 0 if compiled.data.ordinal is None else compiled.data.ordinal.n_locations
     return fit_measures(
         chisq=chisq,
         df=degrees_of_freedom(compiled, theta),
-        n_params=n_restricted(compiled, theta),
+        n_params=n_restricted(compiled, theta) + n_locations,
         loglik=model_loglik(compiled, optimum) if compiled.estimator.likelihood else np.nan,
         n=moments.n,
         baseline=(baseline_chisq, baseline_df),
         residual_srmr=_srmr(compiled, optimum),
         has_likelihood=isinstance(loss, MaximumLikelihood | FullInformation),
+        n_rmsea=n_of_discrepancy(compiled),
     )
+
+
+def n_of_discrepancy(compiled: CompiledSEM) -> int:
+    """The N by which discrepancies are multiplied: people, less one per group for least squares."""
+    moments = compiled.data.moments
+    return moments.n_total - moments.n_groups * isinstance(compiled.loss, LeastSquares)
 
 
 def n_restricted(compiled: CompiledSEM, theta: Array) -> int:
@@ -80,14 +92,14 @@ def covariate_loglik(compiled: CompiledSEM) -> Array:
 
 
 def baseline_statistic(compiled: CompiledSEM) -> tuple[float, int]:
-    """Chi-square and degrees of freedom of the model of uncorrelated variables, which keeps the covariates' moments."""
-    moments, covariates = compiled.data.moments, compiled.table.covariates
-    p, x = len(moments.items), len(covariates)
+    """Chi-square and degrees of freedom of the baseline model: only variables that merely predict are correlated."""
+    moments, exogenous = compiled.data.moments, compiled.table.exogenous
+    p, x = len(moments.items), len(exogenous)
     df = moments.n_groups * (p * (p - 1) - x * (x - 1)) // 2
     if not isinstance(compiled.loss, MaximumLikelihood):
         _, optimum = baseline_of(compiled)
         return 2.0 * float(optimum.loss_per_group.sum()), df
-    S, own = moments.covariances, [i for i, name in enumerate(moments.items) if name not in covariates]
+    S, own = moments.covariances, [i for i, name in enumerate(moments.items) if name not in exogenous]
     at = [i for i in range(p) if i not in own]
     log_det = np.log(np.diagonal(S, axis1=1, axis2=2)[:, own]).sum(axis=1) - compiled.loss.log_det_S
     if at:
@@ -98,10 +110,8 @@ def baseline_statistic(compiled: CompiledSEM) -> tuple[float, int]:
 def _srmr(compiled: CompiledSEM, optimum: Optimum) -> float:
     moments, model = compiled.data.moments, compiled.model
     implied = model.implied(optimum.theta)
-    S = moments.covariances
+    S = fitted_covariances(compiled.estimator, compiled.data)
     if compiled.data.ordinal is not None:
-        from .ordinal import ordinal_srmr
-
-        return ordinal_srmr(compiled, optimum)
+        return ordinal_srmr(compiled, optimum.theta)
     deviation = moments.means - implied.mu if model.meanstructure else None
     return srmr(implied.Sigma, S, moments.n, deviation)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 from ..inference.fitmeasures import rmsea_interval
+from ..model.dense import dense_information
 from ..model.fit_ml import Optimum
-from ..model.full_information import FullInformation
 from .baseline import baseline_of
-from .covariance import bread, information, meat, moment_gamma, moment_weight, score_products
-from .measures import baseline_statistic, degrees_of_freedom
+from .covariance import bread, information, kept_jacobian, meat, moment_gamma, moment_weight, score_products
+from .incomplete import incomplete_measures, saturated_information
+from .losses import covariate_moments
+from .measures import baseline_statistic, degrees_of_freedom, n_of_discrepancy
+from .robust_measures import Corrected, RobustMeasures, incremental, measures_of, rmsea
 
 if TYPE_CHECKING:
     from .compiled import CompiledSEM
@@ -34,6 +37,8 @@ class ScaledStatistic:
         The corrected test; `df` is a fraction for the test adjusted in mean and variance.
     scale, shift
         The correction.
+    mean
+        Mean of the distribution of the plain statistic, the trace of U Gamma.
     """
 
     chisq: float
@@ -41,6 +46,7 @@ class ScaledStatistic:
     pvalue: float
     scale: float
     shift: float
+    mean: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +60,7 @@ class RobustTest:
     cfi_scaled, tli_scaled, rmsea_scaled, rmsea_scaled_lower, rmsea_scaled_upper, rmsea_scaled_pvalue
         The formulas for normal data with the corrected statistics in them.
     cfi_robust, tli_robust, rmsea_robust, rmsea_robust_lower, rmsea_robust_upper
-        Estimates of the normal-data population values (Brosseau-Liard, Savalei & Li, 2012; Brosseau-Liard & Savalei,
-        2014): these are the ones to compare with the usual cut-offs.
+        As in `RobustMeasures`.
     """
 
     model: ScaledStatistic
@@ -66,11 +71,11 @@ class RobustTest:
     rmsea_scaled_lower: float
     rmsea_scaled_upper: float
     rmsea_scaled_pvalue: float
-    cfi_robust: float
-    tli_robust: float
-    rmsea_robust: float
-    rmsea_robust_lower: float
-    rmsea_robust_upper: float
+    cfi_robust: float = np.nan
+    tli_robust: float = np.nan
+    rmsea_robust: float = np.nan
+    rmsea_robust_lower: float = np.nan
+    rmsea_robust_upper: float = np.nan
 
 
 def robust_test(compiled: CompiledSEM, optimum: Optimum) -> RobustTest:
@@ -79,43 +84,45 @@ def robust_test(compiled: CompiledSEM, optimum: Optimum) -> RobustTest:
     df = degrees_of_freedom(compiled, optimum.theta)
     model = scaled_statistic(compiled, optimum, chisq, df)
     baseline_chisq, baseline_df = baseline_statistic(compiled)
-    baseline = scaled_statistic(*baseline_of(compiled), baseline_chisq, baseline_df)
-    n, G = compiled.data.moments.n_total, compiled.data.moments.n_groups
-    scaled = _incremental(model.chisq, model.df, baseline.chisq, baseline.df)
-    noncentrality = (max(chisq - model.scale * df, 0.0), max(baseline_chisq - baseline.scale * baseline_df, 0.0))
-    lower, upper, close = rmsea_interval(model.chisq, model.df, n, G)
-    root = float(np.sqrt(model.scale))
+    baseline_model, baseline_optimum = baseline_of(compiled)
+    baseline = scaled_statistic(baseline_model, baseline_optimum, baseline_chisq, baseline_df)
+    n, G = n_of_discrepancy(compiled), compiled.data.moments.n_groups
+    scaled = incremental(model.chisq, model.df, baseline.chisq, baseline.df)
+    # A statistic that is only scaled is compared with a chi-square of `mean` degrees of freedom instead.
+    plain = (model.chisq, model.df) if compiled.estimator.test == "scaled-shifted" else (chisq, model.mean)
+    lower, upper, close = rmsea_interval(*plain, n, G)
     return RobustTest(
         model,
         baseline,
         cfi_scaled=scaled[0],
         tli_scaled=scaled[1],
-        rmsea_scaled=_rmsea(model.chisq - model.df, model.df, n, G),
+        rmsea_scaled=rmsea(plain[0] - plain[1], plain[1], n, G),
         rmsea_scaled_lower=lower,
         rmsea_scaled_upper=upper,
         rmsea_scaled_pvalue=close,
-        cfi_robust=1.0 - noncentrality[0] / max(*noncentrality, 1e-300),
-        tli_robust=_tli(chisq - model.scale * df, df, baseline_chisq - baseline.scale * baseline_df, baseline_df),
-        rmsea_robust=_rmsea(noncentrality[0], df, n, G),
-        rmsea_robust_lower=lower * root,
-        rmsea_robust_upper=upper * root,
+        **asdict(_robust_measures(compiled, optimum, model, (baseline_model, baseline_optimum, baseline))),
     )
 
 
-def _rmsea(noncentrality: float, df: float, n: int, n_groups: int) -> float:
-    return float(np.sqrt(n_groups * max(noncentrality, 0.0) / (n * df))) if df else 0.0
-
-
-def _incremental(chisq: float, df: float, baseline: float, baseline_df: float) -> tuple[float, float]:
-    worst = max(chisq - df, baseline - baseline_df, 0.0)
-    cfi = 1.0 - max(chisq - df, 0.0) / worst if worst > 0 else 1.0
-    return cfi, _tli(chisq - df, df, baseline - baseline_df, baseline_df)
-
-
-def _tli(excess: float, df: float, baseline_excess: float, baseline_df: float) -> float:
-    if not df or baseline_excess <= 0:
-        return 1.0
-    return 1.0 - (excess / df) * (baseline_df / baseline_excess)
+def _robust_measures(
+    compiled: CompiledSEM,
+    optimum: Optimum,
+    model: ScaledStatistic,
+    against: tuple[CompiledSEM, Optimum, ScaledStatistic],
+) -> RobustMeasures:
+    """CFI, TLI and RMSEA of the population values; NaN where there is no such correction."""
+    if compiled.data.ordinal is not None or compiled.estimator.test == "mean-var-adjusted":
+        return RobustMeasures()
+    if compiled.data.patterns is not None:
+        return incomplete_measures(compiled, optimum, against[0], against[1])
+    chisq, df = 2.0 * float(optimum.loss_per_group.sum()), degrees_of_freedom(compiled, optimum.theta)
+    baseline_chisq, baseline_df = baseline_statistic(compiled)
+    return measures_of(
+        Corrected(chisq, df, model.mean / df if df else 1.0, model.chisq, model.scale),
+        Corrected(baseline_chisq, baseline_df, against[2].mean / baseline_df, against[2].chisq, against[2].scale),
+        n_of_discrepancy(compiled),
+        compiled.data.moments.n_groups,
+    )
 
 
 def scaled_statistic(compiled: CompiledSEM, optimum: Optimum, chisq: float, df: int) -> ScaledStatistic:
@@ -127,29 +134,26 @@ def scaled_statistic(compiled: CompiledSEM, optimum: Optimum, chisq: float, df: 
     """
     test = compiled.estimator.test
     if df == 0:
-        return ScaledStatistic(chisq, 0.0, np.nan, np.nan, 0.0)
+        return ScaledStatistic(chisq, 0.0, np.nan, np.nan, 0.0, 0.0)
     if test == "yuan-bentler":
-        return _scaled(chisq, df, _yuan_bentler_trace(compiled, optimum) / df)
+        trace = _yuan_bentler_trace(compiled, optimum)
+        return _scaled(chisq, df, trace / df, trace)
     first, second = satorra_bentler_traces(compiled, optimum)
     if test == "satorra-bentler":
-        return _scaled(chisq, df, first / df)
+        return _scaled(chisq, df, first / df, first)
     if test == "mean-var-adjusted":
-        adjusted = first**2 / second
-        return _scaled(chisq, adjusted, second / first)
+        return _scaled(chisq, first**2 / second, second / first, first)
     scale = float(np.sqrt(second / df))
-    return _scaled(chisq, df, scale, df - first / scale)
+    return _scaled(chisq, df, scale, first, shift=df - first / scale)
 
 
-def _scaled(chisq: float, df: float, scale: float, shift: float = 0.0) -> ScaledStatistic:
+def _scaled(chisq: float, df: float, scale: float, mean: float, shift: float = 0.0) -> ScaledStatistic:
     value = chisq / scale + shift
-    return ScaledStatistic(value, float(df), float(chdtrc(df, value)), scale, shift)
+    return ScaledStatistic(value, float(df), float(chdtrc(df, value)), scale, shift, mean)
 
 
 def satorra_bentler_traces(compiled: CompiledSEM, optimum: Optimum) -> tuple[float, float]:
     """Traces of U Gamma and of its square."""
-    from ..model.dense import dense_information
-    from .covariance import kept_jacobian
-
     model = compiled.model
     V, gamma = moment_weight(compiled, optimum), moment_gamma(compiled)
     Delta = kept_jacobian(compiled, optimum.theta)
@@ -171,37 +175,18 @@ def satorra_bentler_traces(compiled: CompiledSEM, optimum: Optimum) -> tuple[flo
 
 def _yuan_bentler_trace(compiled: CompiledSEM, optimum: Optimum) -> float:
     """Trace of B1 A1^-1 of the unrestricted model less that of B0 A0^-1 of the model (Asparouhov & Muthén, 2005)."""
-    from ..kernels.covariance import inverse_and_log_det
-    from ..kernels.fourth_moments import normal_weight
-    from ..kernels.patterns import pattern_information
-
     data, model = compiled.data, compiled.model
     moments = data.moments
     crossed = score_products(compiled, moments.means, moments.covariances)
-    if isinstance(compiled.loss, FullInformation):
-        A1 = pattern_information(compiled.loss.tables, moments.covariances)
-    else:
-        W = inverse_and_log_det(moments.covariances).W
-        A1 = moments.n[:, None, None] * normal_weight(W, meanstructure=model.meanstructure)
-    unrestricted = float(np.einsum("gii->", np.linalg.solve(A1, crossed)))
-    x = len(compiled.table.covariates)
-    if x:
-        unrestricted -= _covariate_trace(compiled, crossed, A1)
+    A1 = saturated_information(compiled)
+    inverse = np.linalg.inv(A1)
+    unrestricted = float(np.einsum("gij,gji->", inverse, crossed))
+    given = covariate_moments(moments.items, compiled.table.covariates, meanstructure=model.meanstructure)
+    if given.any():  # the covariates' own moments are not explained
+        sandwich = inverse @ crossed @ inverse
+        own = np.linalg.inv(inverse[:, given][:, :, given])
+        unrestricted -= float(np.einsum("gij,gji->", own, sandwich[:, given][:, :, given]))
     if not model.n_free:
         return unrestricted
     A0 = bread(compiled, optimum, information(compiled, optimum))
     return unrestricted - float(np.trace(A0 @ meat(compiled, optimum)))
-
-
-def _covariate_trace(compiled: CompiledSEM, crossed: Array, A1: Array) -> float:
-    """The part of the unrestricted trace that belongs to the covariates' own moments."""
-    items = compiled.data.moments.items
-    p = len(items)
-    rows, columns = np.triu_indices(p)
-    inside = np.array([name in compiled.table.covariates for name in items])
-    kept = inside[rows] & inside[columns]
-    kept = np.concatenate([inside, kept]) if compiled.model.meanstructure else kept
-    inverse = np.linalg.inv(A1)
-    sandwich = inverse @ crossed @ inverse
-    own = np.linalg.inv(inverse[:, kept][:, :, kept])
-    return float(np.einsum("gij,gji->", own, sandwich[:, kept][:, :, kept]))

@@ -46,9 +46,10 @@ class SEM:
     std_lv
         Scale factors by unit variances instead of marker variables.
     meanstructure
-        Model means; None decides as lavaan does: with several groups, robust ML, missing data or a line ``x ~ 1``.
+        Model means; None decides as lavaan does: with several groups, ``missing="ml"`` or a line ``x ~ 1``.
     fixed_x
-        Take the moments of observed covariates as given. False makes them parameters.
+        Take the moments of observed covariates as given; False makes them parameters. None decides as lavaan does: given
+        for ML and its robust variants.
     orthogonal
         Fix covariances among factors at zero.
 
@@ -67,7 +68,7 @@ class SEM:
     ordered: Names | bool = ()
     std_lv: bool = False
     meanstructure: bool | None = None
-    fixed_x: bool = True
+    fixed_x: bool | None = None
     orthogonal: bool = False
 
     def fit(self, data: Data, group: str | None = None) -> SEMFit:

@@ -68,6 +68,7 @@ def fit_measures(
     S: Array | None = None,
     baseline: tuple[float, int] | None = None,
     has_likelihood: bool = True,
+    n_rmsea: int | None = None,
 ) -> FitMeasures:
     """Assemble all measures.
 
@@ -85,8 +86,11 @@ def fit_measures(
         Chi-square and degrees of freedom of the baseline model.
     has_likelihood
         Whether `loglik` and `chisq` are those of a likelihood.
+    n_rmsea
+        The N of RMSEA, if it is not that of the people: least squares multiply discrepancies by N - 1.
     """
     n_groups, nobs = n.size, int(n.sum())
+    n_rmsea = n_rmsea or nobs
     if baseline is None:
         assert S is not None
         baseline = _independence(n, S)
@@ -94,7 +98,7 @@ def fit_measures(
     excess, baseline_excess = max(chisq - df, 0.0), max(baseline_chisq - baseline_df, 0.0)
     worst = max(excess, baseline_excess)
     ratio = baseline_chisq / baseline_df if baseline_df else np.nan
-    lower, upper, close = rmsea_interval(chisq, df, nobs, n_groups)
+    lower, upper, close = rmsea_interval(chisq, df, n_rmsea, n_groups)
     return FitMeasures(
         chisq=chisq,
         df=df,
@@ -103,7 +107,7 @@ def fit_measures(
         baseline_df=baseline_df,
         cfi=1.0 - excess / worst if worst > 0 else 1.0,
         tli=float((ratio - chisq / df) / (ratio - 1.0)) if df and ratio > 1 else 1.0,
-        rmsea=float(np.sqrt(n_groups * excess / (nobs * df))) if df else 0.0,
+        rmsea=float(np.sqrt(n_groups * excess / (n_rmsea * df))) if df else 0.0,
         rmsea_lower=lower,
         rmsea_upper=upper,
         rmsea_pvalue=close,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .covariance import EntryVectors, Implied
 
-__all__ = ["EntryKinds", "entry_hessian"]
+__all__ = ["EntryKinds", "entry_hessian", "hessian_from_moments"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -71,12 +71,43 @@ def entry_hessian(
     uMu, uMv, vMv = uM @ ut, uM @ vt, vM @ vt
     vWu, vMu = uWv.swapaxes(1, 2), uMv.swapaxes(1, 2)
     first = np.outer(c, c) * (uWu * vMv + vWv * uMu + uWv * vMu + vWu * uMv)
-    Omega = W - W @ full @ W
-    uO = u @ Omega
-    H = first + _second_order(kinds, implied, c, uO @ ut, uO @ vt)
+    H = first
+    if implied.Phi.shape[-1]:
+        Omega = W - W @ full @ W
+        uO = u @ Omega
+        H = H + _second_order(kinds, implied, c, uO @ ut, uO @ vt)
     if deviation is not None:
         H = H + _mean_part(entries, kinds, implied, W, deviation, uWu, uWv)
     return np.asarray(n[:, None, None] * H)
+
+
+def hessian_from_moments(
+    entries: EntryVectors,
+    kinds: EntryKinds,
+    implied: Implied,
+    Delta: Array,
+    moments: Array,
+    Omega: Array,
+    mean_part: Array,
+) -> Array:
+    """The same from second derivatives with respect to the moments, where those are not those of complete rows.
+
+    Parameters
+    ----------
+    Delta
+        Derivatives of means and covariances with respect to the entries, shape (G, q, E).
+    moments
+        Hessian of the loss with respect to the moments, shape (G, q, q).
+    Omega, mean_part
+        Twice the derivative of the loss with respect to Sigma, shape (G, p, p), and minus that with respect to mu, (G, p).
+    """
+    H = Delta.swapaxes(1, 2) @ moments @ Delta
+    if not implied.Phi.shape[-1]:
+        return np.asarray(H)
+    uO = entries.u @ Omega
+    H = H + _second_order(kinds, implied, entries.c, uO @ entries.u.swapaxes(1, 2), uO @ entries.v.swapaxes(1, 2))
+    uz = np.einsum("gep,gp->ge", entries.u, mean_part)
+    return np.asarray(H - _moving_means(entries, kinds, implied, uz))
 
 
 def _second_order(kinds: EntryKinds, implied: Implied, c: Array, uOu: Array, uOv: Array) -> Array:
@@ -114,13 +145,20 @@ def _mean_part(
     both = m[:, :, None] * m[:, None, :] * uWu
     # (W dmu_f)' dSigma_e z at (e, f), and the same with e and f exchanged.
     cross = c[:, None] * (uWu * vz[:, :, None] + uWv.swapaxes(1, 2) * uz[:, :, None]) * m[:, None, :]
+    if not implied.Phi.shape[-1]:  # no factors, so nothing that the vectors depend on
+        return np.asarray(both + cross + cross.swapaxes(1, 2))
+    return np.asarray(both + cross + cross.swapaxes(1, 2) - _moving_means(entries, kinds, implied, uz))
+
+
+def _moving_means(entries: EntryVectors, kinds: EntryKinds, implied: Implied, uz: Array) -> Array:
+    """D' W d2mu_ef, where uz is u_e' W d, shape (G, E)."""
     loading, _, regression, alpha, row, column = kinds
-    A = _total_effects(implied)
+    m, A = entries.m, _total_effects(implied)
     by_column = A[:, column[:, None], row].swapaxes(1, 2)
     from_row = A[:, column[:, None], row]
     moved_m = np.outer(loading + regression, regression + alpha) * from_row * m[:, None, :] * uz[:, :, None]
     moved_u = m[:, :, None] * np.outer(regression + alpha, loading + regression) * by_column * uz[:, None, :]
-    return both + cross + cross.swapaxes(1, 2) - moved_m - moved_u
+    return np.asarray(moved_m + moved_u)
 
 
 def _total_effects(implied: Implied) -> Array:

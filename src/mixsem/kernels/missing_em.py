@@ -66,18 +66,11 @@ def saturated_estimates(tables: PatternTables, *, max_iterations: int = 500) -> 
     varies: NDArray[np.bool_] = np.greater(spread, 0)
     scale = np.where(varies, spread, 1.0)
     standard = _standardised(tables, centre, scale, varies)
-    mu, Sigma = np.zeros(centre.shape), np.tile(np.eye(centre.shape[1]), (tables.n_groups, 1, 1))
-    converged = np.zeros(tables.n_groups, dtype=bool)
-    active, iteration = np.arange(tables.n_groups), 0
-    while active.size and iteration < max_iterations:
-        iteration += 1
-        mu, Sigma, change, left = _round(standard, mu, Sigma, active)
-        converged[active] = (change < TOLERANCE) | (left < NEGLIGIBLE)
-        active = active[(change >= TOLERANCE) & np.isfinite(change)]
-    sums = pattern_sums(standard, mu, Sigma)
+    x, converged, iteration = _iterate(standard, max_iterations)
+    mu, Sigma = _unpacked(x, centre.shape[1])
     weight = np.zeros(centre.shape)
     np.add.at(weight, _group_of(tables), tables.n[:, None] * tables.observed)
-    loglik = -0.5 * sums.deviance - (weight * np.log(scale)).sum(axis=1)
+    loglik = -0.5 * pattern_sums(standard, mu, Sigma).deviance - (weight * np.log(scale)).sum(axis=1)
     both = (varies * scale)[:, :, None] * (varies * scale)[:, None, :]
     return SaturatedEstimates(
         means=centre + scale * mu,
@@ -88,40 +81,64 @@ def saturated_estimates(tables: PatternTables, *, max_iterations: int = 500) -> 
     )
 
 
-def _round(tables: PatternTables, mu: Array, Sigma: Array, active: Index) -> tuple[Array, Array, Array, Array]:
+def _iterate(tables: PatternTables, max_iterations: int) -> tuple[Array, NDArray[np.bool_], int]:
+    """Go on until every group is done; means and covariances side by side, which groups converged, and the rounds."""
+    G, p = tables.n_groups, tables.means.shape[1]
+    x = np.tile(np.concatenate([np.zeros(p), np.eye(p).ravel()]), (G, 1))
+    # Next to a singular matrix rounding may break a step: the best moments so far are kept to return to.
+    best, least = x.copy(), np.full(G, np.inf)
+    converged, active, iteration = np.zeros(G, dtype=bool), np.arange(G), 0
+    while active.size and iteration < max_iterations:
+        iteration += 1
+        deviance, reached, change, left = _round(tables, x, active)
+        sound = np.isfinite(deviance) & (deviance <= _allowed(least[active], tables.n_rows[active]))
+        held = active[sound]
+        best[held], least[held] = x[held], deviance[sound]
+        x[active] = np.where(sound[:, None], reached, best[active])
+        converged[active] = sound & ((change < TOLERANCE) | (left < NEGLIGIBLE))
+        active = active[sound & (change >= TOLERANCE) & np.isfinite(change)]
+    last, _ = _em_step(tables, x, np.arange(G))
+    broken = ~(last <= _allowed(least, tables.n_rows))
+    return np.where(broken[:, None], best, x), converged & ~broken, iteration
+
+
+def _allowed(least: Array, n: Array) -> Array:
+    """EM never raises the deviance but by rounding."""
+    return np.where(np.isfinite(least), least + 1e-9 * (np.abs(least) + n), np.inf)
+
+
+def _round(tables: PatternTables, x: Array, active: Index) -> tuple[Array, Array, Array, Array]:
     """Two EM steps and the extrapolation of both.
 
-    Returned are the moments, the largest change of the first step, infinite for groups that cannot go on, and the way
-    left if steps go on shrinking as from the first to the second.
+    Returned are, for the active groups, the deviance at x, the moments reached, the largest change of the first step,
+    infinite for groups that cannot go on, and the way left if steps go on shrinking as from the first to the second.
     """
-    p = mu.shape[1]
-    start = _packed(mu, Sigma, active)
-    _, first = _em_step(tables, start, active, mu.shape)
-    deviance, second = _em_step(tables, first, active, mu.shape)
+    start = x[active]
+    here, first = _em_step(tables, start, active)
+    deviance, second = _em_step(tables, first, active)
     r, v = first - start, second - 2 * first + start
     change = np.abs(r).max(axis=1)
     bend = np.sqrt((v**2).sum(axis=1))
     # A step length of -1 is the second EM step itself; longer ones go on along the bend.
     length = np.sqrt((r**2).sum(axis=1)) / np.where(bend > 0, bend, np.inf)
     alpha = -np.maximum(length, 1.0)[:, None]
-    trial_deviance, trial = _em_step(tables, start - 2 * alpha * r + alpha**2 * v, active, mu.shape)
+    trial_deviance, trial = _em_step(tables, start - 2 * alpha * r + alpha**2 * v, active)
     # The second step is at least as good as the first: an extrapolation that is not is given up.
-    better: NDArray[np.bool_] = np.less_equal(trial_deviance, deviance)
-    reached = np.where(better[:, None], trial, second)
-    stuck = ~np.isfinite(reached).all(axis=1)
-    reached = np.where(stuck[:, None], start, reached)
-    mu, Sigma = mu.copy(), Sigma.copy()
-    mu[active], Sigma[active] = reached[:, :p], reached[:, p:].reshape(-1, p, p)
+    better = np.flatnonzero(trial_deviance <= deviance)
+    reached = second.copy()
+    reached[better] = trial[better]
+    stuck: NDArray[np.bool_] = np.any(~np.isfinite(reached), axis=1)
     change = np.where(stuck, np.inf, change)
     slowness = np.abs(second - first).max(axis=1) / np.where(change > 0, change, np.inf)
-    return mu, Sigma, change, np.where(slowness < 1, change / np.maximum(1 - slowness, 1e-12), np.inf)
+    left = np.where(slowness < 1, change / np.maximum(1 - slowness, 1e-12), np.inf)
+    return here, np.where(stuck[:, None], start, reached), change, left
 
 
-def _em_step(tables: PatternTables, x: Array, active: Index, shape: tuple[int, ...]) -> tuple[Array, Array]:
+def _em_step(tables: PatternTables, x: Array, active: Index) -> tuple[Array, Array]:
     """Deviance at x and the EM step from it, for the active groups; infinite and nan where x is improper."""
-    G, p = shape
-    mu, Sigma = np.zeros((G, p)), np.zeros((G, p, p))
-    mu[active], Sigma[active] = x[:, :p], x[:, p:].reshape(-1, p, p)
+    p = tables.means.shape[1]
+    mu, Sigma = np.zeros((tables.n_groups, p)), np.zeros((tables.n_groups, p, p))
+    mu[active], Sigma[active] = _unpacked(x, p)
     sums = pattern_sums(tables, mu, Sigma, active)
     n = tables.n_rows[active]
     at = Sigma[active]
@@ -134,8 +151,9 @@ def _em_step(tables: PatternTables, x: Array, active: Index, shape: tuple[int, .
     return deviance, np.where(np.isfinite(deviance)[:, None], step, np.nan)
 
 
-def _packed(mu: Array, Sigma: Array, active: Index) -> Array:
-    return np.concatenate([mu[active], Sigma[active].reshape(active.size, -1)], axis=1)
+def _unpacked(x: Array, p: int) -> tuple[Array, Array]:
+    """Means and covariances that stand side by side in the rows of x."""
+    return x[:, :p], x[:, p:].reshape(-1, p, p)
 
 
 def _group_of(tables: PatternTables) -> Index:

@@ -40,7 +40,7 @@ def cutpoints(counts: Array) -> Array:
     array([-38.    ,   0.    ,   0.9945,  38.    ])
     """
     total = counts.sum(axis=-1, keepdims=True)
-    below = np.cumsum(counts, axis=-1)[..., :-1] / total
+    below = np.cumsum(counts, axis=-1)[..., :-1] / np.maximum(total, 1)
     inner = np.clip(ndtri(below), -FAR, FAR)
     edge = np.full((*counts.shape[:-1], 1), FAR)
     return np.concatenate([-edge, inner, edge], axis=-1)

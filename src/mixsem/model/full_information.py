@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from ..data.patterns import MissingPatterns
 from ..errors import ModelError
 from ..kernels.covariance import EntryVectors, inverse_and_log_det, moment_jacobian
+from ..kernels.hessian import hessian_from_moments
 from ..kernels.missing_em import SaturatedEstimates, saturated_estimates
+from ..kernels.moment_hessian import pattern_hessian
 from ..kernels.patterns import PatternSums, PatternTables, pattern_information, pattern_sums, row_scores
 from .loss import Evaluation
 from .matrices import ModelMap
@@ -100,8 +102,23 @@ class FullInformation:
         sums = pattern_sums(self.tables, implied.mu, implied.Sigma)
         return self.model.add_up(_entry_gradient(self.model.entry_vectors(implied), sums))
 
-    def observe(self, theta: Array) -> None:
-        """Second derivatives are not at hand: an optimiser has to do with the information."""
+    def observe(self, theta: Array) -> Evaluation:
+        """Value, gradient and second derivatives."""
+        implied = self.model.implied(theta)
+        sums = pattern_sums(self.tables, implied.mu, implied.Sigma)
+        entries = self.model.entry_vectors(implied)
+        per_entry = entries.c * np.einsum("gep,gep->ge", entries.u @ sums.Omega, entries.v)
+        per_entry = per_entry - entries.m * np.einsum("gep,gp->ge", entries.u, sums.mean_part)
+        moments = pattern_hessian(self.tables, implied.mu, implied.Sigma)
+        Delta = moment_jacobian(entries, True)
+        kinds = self.model.kinds
+        return Evaluation(
+            per_group=self._loss(implied.Sigma, sums),
+            gradient=self.model.add_up(per_entry),
+            information=hessian_from_moments(
+                entries, kinds, implied, Delta, moments, sums.Omega, sums.mean_part
+            ),
+        )
 
     def evaluate(self, theta: Array) -> Evaluation:
         """Value, gradient and information, the last with the moments' information at the saturated estimates.

@@ -178,7 +178,7 @@ def compile_table(table: ParameterTable, groups: Sequence[Hashable]) -> ModelMap
             if label:
                 numbered[label] = len(names)
             names.append(row.name if label or len(groups) == 1 else f"{row.name}[{group}]")
-    matrix, at_row, at_column = (np.array(x, dtype=np.int64) for x in zip(*places, strict=True))
+    matrix, at_row, at_column = np.array(places, dtype=np.int64).reshape(-1, 3).T
     diagonal = np.isin(matrix, (THETA, PSI)) & (at_row == at_column)
     return ModelMap(
         observed=tuple(observed),

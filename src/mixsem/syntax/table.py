@@ -78,8 +78,10 @@ class ParameterTable:
         Constraints that labels and fixed values cannot express; definitions.
     structural
         Observed variables that stand among the factors, measured without error.
+    exogenous
+        Observed variables that only predict.
     covariates
-        Observed variables whose moments are taken as given.
+        Those of them whose moments are taken as given.
     aliases
         The label in the rows that stands for each label of the model text.
     """
@@ -91,6 +93,7 @@ class ParameterTable:
     constraints: tuple[Constraint, ...]
     definitions: tuple[Definition, ...]
     structural: tuple[str, ...] = ()
+    exogenous: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
 
@@ -235,6 +238,7 @@ def build_table(
         constraints=tied.rest,
         definitions=syntax.definitions,
         structural=variables.structural,
+        exogenous=variables.covariates,
         covariates=_given(variables, tied.grid),
         aliases=tied.aliases,
     )
