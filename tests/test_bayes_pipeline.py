@@ -150,3 +150,35 @@ def test_non_invariant_loadings_do_not_mislead():
     true = np.array([[truth.B[k, int(o[1]) - 1, int(p[1]) - 1] for o, p in names] for k in range(2)])[:, order]
     errors = [np.abs(fit.coefficients - true[list(p)]).max() for p in ((0, 1), (1, 0))]
     assert min(errors) < 0.1
+
+
+@PIPELINES
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"seed": -1}, "seed=-1"),
+        ({"progress": True}, "progress=True"),
+        ({"sampling": {"draws": 100}}, "sampling={'draws': 100}"),
+    ],
+)
+def test_settings_of_a_run_are_checked(run, survey, options, said):
+    with pytest.raises(OptionError) as caught:
+        quietly(run, survey, **options)
+    assert caught.value.got == said and caught.value.todo
+
+
+def test_a_forgotten_group_is_asked_for(survey):
+    for run in (mx.mixml_sem, mx.mixmg_bsem):
+        with pytest.raises(OptionError, match="one group only") as caught:
+            quietly(run, survey, group=None)
+        assert "group=" in caught.value.todo
+
+
+def test_clusters_say_what_step_1_was(fits):
+    shown = " ".join(repr(fits[mx.mixml_sem]).split())
+    assert "Step 1 Multilevel Bayesian confirmatory factor analysis; random over groups: loadings" in shown
+    measurement = fits[mx.mixml_sem].moments.measurement
+    warned = any(n.name in ("SamplingWarning", "DivergenceWarning") for n in measurement.notices)
+    assert ("warnings of its draws, see below" if warned else "no warning of its draws") in shown
+    shown = " ".join(repr(fits[mx.mixmg_bsem]).split())
+    assert "Multigroup Bayesian confirmatory factor analysis; prior variance of loading differences: 0.01;" in shown

@@ -32,9 +32,17 @@ if TYPE_CHECKING:
     from .bayes.draws import Sampling
     from .bayes.priors import Priors
     from .data.moments import SampleMoments
+    from .equations.compare import ModelComparison, anova
     from .equations.entry import cfa, growth, sem
     from .equations.fit import SEMFit
+    from .equations.indices import fit_measures
+    from .equations.modification import modification_indices
+    from .equations.r2 import r2
+    from .equations.release import ReleaseScores, release_scores
+    from .equations.sam import SAMFit, sam
+    from .equations.score_tests import ScoreTest, score_test
     from .equations.specification import SEM
+    from .equations.standardized import standardized
     from .factors.moments import FactorMoments
     from .factors.sam import factor_moments
     from .factors.scores import factor_scores
@@ -42,6 +50,11 @@ if TYPE_CHECKING:
     from .measurement.bayes_measures import bayes_fit_measures
     from .measurement.diagnostics import diagnostics
     from .measurement.fit import MeasurementFit
+    from .measurement.invariance import InvarianceTest, invariance_test
+    from .measurement.invariance_alignment import Alignment, align
+    from .measurement.invariance_deviations import loading_deviations
+    from .measurement.invariance_random import RandomEffectSteps, random_effect_steps
+    from .measurement.invariance_search import NonInvariance, find_noninvariance
     from .measurement.mgbcfa import MGBCFA
     from .measurement.mgcfa import MGCFA
     from .measurement.mlcfa import MLCFA
@@ -63,16 +76,26 @@ __all__ = [
     "MLCFA",
     "MLSEM",
     "SEM",
+    "Alignment",
     "BayesianFit",
     "FactorMoments",
+    "InvarianceTest",
     "MeasurementFit",
     "MixtureFit",
     "MixtureSelection",
+    "ModelComparison",
+    "NonInvariance",
     "Priors",
+    "RandomEffectSteps",
+    "ReleaseScores",
+    "SAMFit",
     "SEMFit",
     "SampleMoments",
     "Sampling",
+    "ScoreTest",
     "StructuralMixture",
+    "align",
+    "anova",
     "bayes",
     "bayes_fit_measures",
     "cfa",
@@ -87,19 +110,30 @@ __all__ = [
     "factor_moments",
     "factor_scores",
     "factors",
+    "find_noninvariance",
+    "fit_measures",
     "glance",
     "growth",
     "inference",
+    "invariance_test",
+    "loading_deviations",
     "measurement",
     "mixmg_bsem",
     "mixml_sem",
     "mmgsem",
+    "modification_indices",
     "multilevel",
     "plots",
+    "r2",
+    "random_effect_steps",
+    "release_scores",
     "report",
+    "sam",
     "save_results",
+    "score_test",
     "sem",
     "simulate",
+    "standardized",
     "structural",
     "summary",
     "syntax",
@@ -108,6 +142,14 @@ __all__ = [
 
 #: Where each public name lives; a name that is missing here is a submodule.
 _HOME = {
+    "ModelComparison": "equations.compare",
+    "anova": "equations.compare",
+    "fit_measures": "equations.indices",
+    "ScoreTest": "equations.score_tests",
+    "score_test": "equations.score_tests",
+    "modification_indices": "equations.modification",
+    "ReleaseScores": "equations.release",
+    "release_scores": "equations.release",
     "BayesianFit": "measurement.bayes_fit",
     "MGBCFA": "measurement.mgbcfa",
     "MLCFA": "measurement.mlcfa",
@@ -122,8 +164,21 @@ _HOME = {
     "MLSEM": "multilevel.mlsem",
     "compare_groups": "multilevel.compare",
     "MGCFA": "measurement.mgcfa",
+    "InvarianceTest": "measurement.invariance",
+    "invariance_test": "measurement.invariance",
+    "NonInvariance": "measurement.invariance_search",
+    "find_noninvariance": "measurement.invariance_search",
+    "Alignment": "measurement.invariance_alignment",
+    "align": "measurement.invariance_alignment",
+    "RandomEffectSteps": "measurement.invariance_random",
+    "random_effect_steps": "measurement.invariance_random",
+    "loading_deviations": "measurement.invariance_deviations",
     "SEM": "equations.specification",
+    "standardized": "equations.standardized",
+    "r2": "equations.r2",
     "SEMFit": "equations.fit",
+    "SAMFit": "equations.sam",
+    "sam": "equations.sam",
     "cfa": "equations.entry",
     "sem": "equations.entry",
     "growth": "equations.entry",

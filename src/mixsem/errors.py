@@ -145,7 +145,7 @@ class SmallGroupWarning(MixsemWarning):
 
 
 class MissingDataWarning(MixsemWarning):
-    """Rows were dropped because of missing values."""
+    """Values are missing: rows were dropped, or moments estimated from incomplete ones."""
 
 
 class PolychoricWarning(MixsemWarning):

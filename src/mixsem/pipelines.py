@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from .bayes.draws import DEFAULT_SAMPLING, Sampling
 from .data.intake import Data, as_moments
 from .factors.sam import factor_moments
-from .measurement.blocks import Blocks
 from .measurement.mgcfa import MGCFA
-from .options import Names, as_names
+from .options import Names, as_names, require_progress
 from .structural.fit import MixtureFit
 from .structural.mixture import Progress, StructuralMixture
 from .structural.options import check_options, cluster_numbers
 from .structural.path_model import compile_structural
 from .structural.select import MixtureSelection
 from .structural.starts import Start, starting_partitions
+from .syntax.blocks import Blocks
 from .syntax.sem import parse_model
 from .syntax.support import require_measurement_model
 
@@ -40,6 +40,8 @@ def mmgsem(
     equal: Names = ("loadings",),
     partial: Names = (),
     blocks: Blocks = "factor",
+    missing: str = "listwise",
+    ordered: Names | Literal[True] = (),
     residuals: str = "group",
     equal_regressions: Names = (),
     n_starts: int = 200,
@@ -70,6 +72,10 @@ def mmgsem(
         Single parameters exempt from `equal`, such as ``("narcissism =~ cnarc3",)``.
     blocks
         Measurement blocks: ``"factor"``, ``"joint"`` or a partition of the factors.
+    missing
+        ``"listwise"``: rows without a missing value; ``"ml"``: moments estimated from every answer, see `MGCFA`.
+    ordered
+        Names of items with ordered categories, or True for all, see `MGCFA`.
     residuals
         ``"group"``: residual variances of each group and cluster; ``"cluster"``: of each cluster.
     equal_regressions
@@ -107,7 +113,9 @@ def mmgsem(
     Perez Alonso, Rosseel, Vermunt & De Roover (2024), Mixture multigroup structural equation modeling: A novel
     method for comparing structural relations across many groups. Psychological Methods.
     """
-    step1 = MGCFA(measurement, equal=equal, partial=partial, blocks=blocks).fit(data, group)
+    require_progress(progress)
+    model = MGCFA(measurement, equal=equal, partial=partial, blocks=blocks, missing=missing, ordered=ordered)
+    step1 = model.fit(data, group)
     if progress is not None:
         progress("measurement", 1, 1)
     mixture = StructuralMixture(
@@ -128,6 +136,7 @@ def mixml_sem(
     priors: Priors | str = "default",
     method: str = "nuts",
     sampling: Sampling = DEFAULT_SAMPLING,
+    missing: str = "listwise",
     residuals: str = "group",
     equal_regressions: Names = (),
     n_starts: int = 200,
@@ -151,9 +160,12 @@ def mixml_sem(
     priors
         Name of a set of priors, or a `Priors` object, see `MLCFA`.
     method
-        ``"nuts"``: Markov chain Monte Carlo; ``"laplace"``: a fast approximation.
+        ``"nuts"``: the No-U-Turn sampler; ``"laplace"``: up to 1000 draws of the same posterior with proposals from
+        Laplace approximations, several times as fast, for simulation studies.
     sampling
         Chains, draws and tuning of step 1.
+    missing
+        ``"listwise"`` or ``"ml"``, as in `mmgsem`.
     residuals, equal_regressions, n_starts, start, progress
         Of step 3, as in `mmgsem`; step 1 reports its progress as the stage ``"measurement"``.
     seed
@@ -172,7 +184,7 @@ def mixml_sem(
 
     Examples
     --------
-    With the fast approximation in the place of Markov chains:
+    With the fast method in the place of the No-U-Turn sampler:
 
     >>> import mixsem as mx
     >>> survey = mx.data.simulated_survey()
@@ -186,11 +198,15 @@ def mixml_sem(
 
     References
     ----------
-    Zhao et al. (2025), Mixture multilevel SEM.
+    Zhao, Vermunt & De Roover (2025), Mixture multilevel SEM vs. multilevel SEM for comparing structural relations
+    across groups in presence of measurement non-invariance. Frontiers in Psychology 16.
+    https://doi.org/10.3389/fpsyg.2025.1463790
     """
     from .measurement.mlcfa import MLCFA
 
-    model = MLCFA(measurement, random=random, blocks=blocks, priors=priors, method=method, sampling=sampling)
+    model = MLCFA(
+        measurement, random=random, blocks=blocks, priors=priors, method=method, sampling=sampling, missing=missing
+    )
     mixture = StructuralMixture(
         structural, k, residuals=residuals, equal=equal_regressions, n_starts=n_starts, start=start
     )
@@ -211,6 +227,7 @@ def mixmg_bsem(
     priors: Priors | str = "blavaan",
     method: str = "nuts",
     sampling: Sampling = DEFAULT_SAMPLING,
+    missing: str = "listwise",
     residuals: str = "group",
     equal_regressions: Names = (),
     n_starts: int = 200,
@@ -240,9 +257,12 @@ def mixmg_bsem(
     priors
         Name of a set of priors, or a `Priors` object, see `MGBCFA`.
     method
-        ``"nuts"``: Markov chain Monte Carlo; ``"laplace"``: a fast approximation.
+        ``"nuts"``: the No-U-Turn sampler; ``"laplace"``: up to 1000 draws of the same posterior with proposals from
+        Laplace approximations, several times as fast, for simulation studies.
     sampling
         Chains, draws and tuning of step 1.
+    missing
+        ``"listwise"`` or ``"ml"``, as in `mmgsem`.
     residuals, equal_regressions, n_starts, start, progress
         Of step 3, as in `mmgsem`; step 1 reports its progress as the stage ``"measurement"``.
     seed
@@ -261,7 +281,7 @@ def mixmg_bsem(
 
     Examples
     --------
-    With the fast approximation in the place of Markov chains:
+    With the fast method in the place of the No-U-Turn sampler:
 
     >>> import mixsem as mx
     >>> survey = mx.data.simulated_survey()
@@ -275,7 +295,9 @@ def mixmg_bsem(
 
     References
     ----------
-    Zhao et al., Mixture multigroup Bayesian SEM.
+    Zhao, Vermunt & De Roover (2025), Mixture multigroup Bayesian SEM with approximate measurement invariance for
+    comparing structural relations across many groups. Methodology 21(4), 286-312.
+    https://doi.org/10.5964/meth.16411
     """
     from .measurement.mgbcfa import MGBCFA
 
@@ -288,6 +310,7 @@ def mixmg_bsem(
         priors=priors,
         method=method,
         sampling=sampling,
+        missing=missing,
     )
     mixture = StructuralMixture(
         structural, k, residuals=residuals, equal=equal_regressions, n_starts=n_starts, start=start
@@ -307,8 +330,8 @@ def _sample_and_cluster(
     syntax = parse_model(model.measurement)
     require_measurement_model(syntax)
     check_options(mixture, seed)
-    compile_structural(mixture.structural, syntax.factors, equal=as_names(mixture.equal))
-    moments = as_moments(data, syntax.indicators, group)
+    compile_structural(mixture.structural, syntax.factors, equal=as_names(mixture.equal, "equal"))
+    moments = as_moments(data, syntax.indicators, group, missing=model.missing)
     for k in cluster_numbers(mixture.k, moments.n_groups):
         starting_partitions(mixture.start, moments.groups, k, 1, np.random.default_rng(0))
     step1 = model.fit(moments, seed=seed, progress=progress)

@@ -67,6 +67,11 @@ def test_warnings_are_as_before_afterwards() -> None:
         ("equal= got 'loading'", "--equal got 'loading'"),
         ("hold equal with equal=('loadings', 'intercepts')", "hold equal with --equal loadings intercepts"),
         ("Leave out small groups (min_size=31 or more).", "Leave out small groups (--min-size 31 or more)."),
+        (
+            "Leave out small groups (SampleMoments.from_frame with min_size=31 or more) or",
+            "Leave out small groups (--min-size 31 or more) or",
+        ),
+        ("use the No-U-Turn sampler (method='nuts').", "use the No-U-Turn sampler (--sampler nuts)."),
         ("left the analysis (min_size): A (3).", "left the analysis (--min-size): A (3)."),
         ("drop these groups (SampleMoments.from_frame with min_size=), or", "drop these groups (--min-size), or"),
         ("remove the modifier; starting clusters are given with start=", "remove the modifier"),

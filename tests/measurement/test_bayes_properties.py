@@ -292,7 +292,13 @@ def test_one_group_has_nothing_to_vary_over():
     with pytest.raises(DataError, match="single group") as caught:
         fit(MLCFA(MODEL), people((40,)))
     assert caught.value.allowed and caught.value.todo
-    assert fit(MGBCFA(MODEL, sampling=SHORTEST), people((40,))).Lambda.shape == (1, 4, 1)
+    result = fit(MGBCFA(MODEL, sampling=SHORTEST), people((40,)))
+    assert result.Lambda.shape == (1, 4, 1)
+    (notice,) = (n for n in result.notices if n.name == "FewGroupsWarning")
+    assert "single group" in notice.text and "group=" in notice.text
+    assert not any(
+        n.name == "FewGroupsWarning" for n in fit(MGBCFA(MODEL, sampling=SHORTEST), people((40, 40))).notices
+    )
 
 
 def test_what_no_draw_can_mend_is_refused():
@@ -302,7 +308,108 @@ def test_what_no_draw_can_mend_is_refused():
     text = "F =~ V1 + V2 + V3"
     with pytest.raises(mx.errors.UnsupportedModelError, match="line 2, column 6: V1~1 is an intercept"):
         mx.MGBCFA(f"{text}\nV1 ~ 1").fit(moments, seed=1)
-    with pytest.raises(mx.errors.OptionError, match="flat prior on the variance of random effects over 3 groups"):
+    with pytest.raises(mx.errors.OptionError, match="sd F=~V2: a flat prior on the variance of random effects over 3"):
         mx.MLCFA(text, priors="mplus").fit(moments, seed=1)
     with pytest.raises(mx.errors.OptionError, match="symmetric=True with reference=2"):
         mx.MGBCFA(text, symmetric=True, reference=2).fit(moments, seed=1)
+
+
+#: Spreads of loadings and of correlations; a flat prior on the mean as well takes one group more.
+FLAT = mx.bayes.InverseGamma(-1.0, 0.0)
+BOTH = "F =~ x1 + x2 + x3 + x4\nx1 ~~ x2"
+SPREADS = {
+    "loadings, flat mean": (Priors(loading_spread=FLAT, loading=mx.bayes.Flat()), "loadings", 4),
+    "loadings, normal mean": (Priors(loading_spread=FLAT), "loadings", 3),
+    "residual correlation": (Priors(correlation_spread=FLAT), "residual correlations", 3),
+    "flat on the standard deviation": (Priors(loading_spread=mx.bayes.InverseGamma(-0.5, 0.0)), "loadings", 2),
+}
+
+
+@pytest.mark.parametrize("name", SPREADS)
+def test_flat_priors_on_spreads_need_groups(name: str):
+    """The integral over s of s^(-2a-1) s^-n, or s^(1-n) under a flat mean, is finite from `least` groups on."""
+    priors, random, least = SPREADS[name]
+    model = MLCFA(BOTH, random=random, priors=priors, sampling=SHORTEST)
+    sizes = (40, 50, 45, 35, 60)
+    assert np.isfinite(fit(model, people(sizes[:least])).Lambda).all()
+    if least > 2:  # one group is refused for another reason
+        with pytest.raises(OptionError, match=f"over {least - 1} groups") as caught:
+            fit(model, people(sizes[: least - 1]))
+        assert f"{least} groups" in caught.value.allowed and caught.value.todo
+
+
+def test_flat_priors_without_spreads_are_no_trouble():
+    assert fit(MLCFA(MODEL, random=(), priors="mplus", sampling=SHORTEST), people((40, 50))).Lambda.shape == (2, 4, 1)
+
+
+def test_a_spread_with_infinite_mass_near_zero_is_refused():
+    priors = Priors(loading_spread=mx.bayes.InverseGamma(0.0, 0.0))
+    with pytest.raises(OptionError, match="infinite total near zero"):
+        fit(MLCFA(MODEL, priors=priors), people((30,) * 8))
+
+
+LABELLED = "F =~ x1 + a*x2 + x3 + x4"
+
+
+def test_a_named_loading_must_not_be_held_by_a_label():
+    with pytest.raises(OptionError, match="names 'F=~x2', which a label in the model holds equal"):
+        fit(MLCFA(LABELLED, random=("F =~ x2",)), people())
+    with pytest.raises(OptionError, match="names 'F=~x2', which a label in the model holds equal"):
+        fit(MGBCFA(LABELLED, prior_variance={"F =~ x2": 0.1}), people())
+    by_kind = fit(MLCFA(LABELLED, random="loadings", sampling=SHORTEST), people()).Lambda
+    assert (by_kind[:, 1] == by_kind[0, 1]).all() and np.ptp(by_kind[:, 2]) > 0
+    own = fit(MLCFA("F =~ x1 + c(a, b, c, d)*x2 + x3 + x4", random="F =~ x2", sampling=SHORTEST), people()).Lambda
+    assert np.ptp(own[:, 1]) > 0 and np.ptp(own[:, 2]) == 0  # labels that tie nothing
+
+
+def test_a_prior_variance_for_the_marker_is_refused():
+    with pytest.raises(OptionError, match="names 'F=~x1', which is fixed at 1") as caught:
+        fit(MGBCFA(MODEL, prior_variance={"F": 0.01, "F =~ x1": 0.1}), people())
+    assert "marker" in caught.value.allowed and caught.value.todo
+
+
+def test_labels_that_look_alike_are_told_apart():
+    data = people().assign(group=lambda d: d.group.map({"a": 1, "b": 2, "c": 3, "d": 4}))
+    with pytest.raises(DataError, match="reference='3' is not a group") as caught:
+        fit(MGBCFA(MODEL, reference="3"), data)
+    assert caught.value.todo == "the labels are of type int, not str: give reference=3"
+
+
+@pytest.mark.parametrize("method", ["nuts", "laplace"])
+@pytest.mark.parametrize("kind", [MGBCFA, MLCFA])
+def test_a_copy_of_an_item_is_named(kind: type, method: str):
+    data = people((3, 40, 50)).assign(x3=lambda d: 2.0 * d.x2 - 1.0)
+    with pytest.raises(DataError, match="x3 is a copy of x2") as caught:
+        fit(kind(MODEL, method=method), data)
+    assert caught.value.allowed and caught.value.todo
+
+
+RUNS = {
+    "negative seed": (MODEL, {"seed": -1}, "seed=-1"),
+    "seed in words": (MODEL, {"seed": "one"}, "seed='one'"),
+    "progress": (MODEL, {"progress": True}, "progress=True"),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("kind", [MGBCFA, MLCFA])
+def test_settings_of_a_run_are_checked(kind: type, name: str):
+    text, settings, quoted = RUNS[name]
+    with pytest.raises(OptionError) as caught:
+        kind(text, sampling=SHORTEST).fit(people(), "group", **settings)
+    assert quoted in caught.value.got and caught.value.allowed and caught.value.todo
+
+
+@pytest.mark.parametrize("sampling", [None, {"draws": 100}])
+@pytest.mark.parametrize("kind", [MGBCFA, MLCFA])
+def test_sampling_is_a_sampling_object(kind: type, sampling: object):
+    with pytest.raises(OptionError, match="sampling=") as caught:
+        kind(MODEL, sampling=sampling).fit(people(), "group")
+    assert "mixsem.Sampling(" in caught.value.todo
+
+
+@pytest.mark.parametrize("random", [None, 3, ("loadings", 3)])
+def test_random_takes_names(random: object):
+    with pytest.raises(OptionError, match="random=") as caught:
+        fit(MLCFA(MODEL, random=random), people())
+    assert caught.value.allowed and caught.value.todo

@@ -15,7 +15,7 @@ from mixsem.data.moments import SampleMoments
 from mixsem.errors import ModelError, UnsupportedModelError
 from mixsem.factors.sam import mapping_matrix
 from mixsem.measurement import MGCFA, MeasurementFit
-from mixsem.measurement.blocks import block_table
+from mixsem.syntax.blocks import block_table
 
 REFERENCE = Path(__file__).parent.parent / "reference"
 LAVAAN = json.loads((REFERENCE / "mgcfa.json").read_text())

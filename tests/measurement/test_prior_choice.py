@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import mixsem as mx
 from mixsem.errors import MixsemWarning, OptionError
 from mixsem.measurement.mgbcfa import PriorVariance
-from mixsem.measurement.prior_grid import Candidate, PriorVarianceChoice
+from mixsem.measurement.prior_grid import Candidate, PriorVarianceChoice, best_of_grid
 
 REFERENCE = json.loads(
     (Path(__file__).parent.parent / "reference" / "bayes_onefac_G24_N50.json").read_text(encoding="utf-8")
@@ -88,6 +89,22 @@ def test_choosing_is_the_same_without_the_fit(fit, moments: mx.SampleMoments) ->
     totals = {total for _, total in seen}
     assert totals == {2 * 2 * 2 * 400}  # variances, blocks, chains, draws with warm-up
     assert seen[-1][0] == seen[-1][1] and [d for d, _ in seen] == sorted(d for d, _ in seen)
+
+
+@pytest.mark.parametrize("stuck", [False, True])
+def test_trouble_of_the_fast_method_is_seen(moments: mx.SampleMoments, stuck: bool) -> None:
+    """Draws of a group's factor variance that move once in fifty have few effective ones."""
+    few = mx.Sampling(draws=100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MixsemWarning)
+        block = mx.MGBCFA("A =~ y1 + y2 + y3 + y4", method="laplace", sampling=few).fit(moments, seed=1).blocks[0]
+    x = block.draws.x.copy()
+    if stuck:
+        at = block.posterior.names.index("A~~A [g2]")
+        x[:, :, at] = np.repeat(x[:, ::50, at], 50, axis=1)
+    block = replace(block, draws=replace(block.draws, x=x))
+    _, choice = best_of_grid((0.01,), lambda variance, progress: (block,), moments.groups, method="laplace", seed=1)
+    assert [c.trouble for c in choice.candidates] == [stuck]
 
 
 def test_differences_within_noise_are_tied() -> None:

@@ -141,3 +141,34 @@ def test_restricted_inverse_is_the_inverse_on_the_allowed_directions() -> None:
     K = null_space(J)
     assert np.allclose(K.T @ V @ K, np.linalg.inv(K.T @ H @ K))
     assert np.allclose(restricted_inverse(H, np.zeros((0, 5))), np.linalg.inv(H))
+
+
+def test_bounds_alone_agree_with_the_general_optimiser(school_data) -> None:
+    """Two methods, one problem: the active set, and sequential quadratic programming with an idle equation."""
+    text = "x4 ~ x1 + x2 ; x5 ~ x4 + lower(0.2)*x1; x6 ~ upper(0.3)*x4 + e*x5 + lower(-1)*x1"
+    with pytest.warns(BoundaryWarning):
+        alone = sem(text, school_data)
+    with pytest.warns(BoundaryWarning):
+        general = sem(text + "; e > -10", school_data)
+    assert np.allclose(alone.coef, general.coef, atol=1e-7)
+    assert alone.loglik == pytest.approx(general.loglik, abs=1e-9)
+
+
+def test_a_heywood_case_is_held_at_zero_in_its_group_only() -> None:
+    """Many groups, one of them with a negative variance: the bound binds there and nowhere else."""
+    from mixsem.data.moments import SampleMoments
+    from mixsem.equations.entry import cfa
+
+    good = np.full((3, 3), 0.5) + 0.5 * np.eye(3)
+    bad = np.array([[1.0, 0.8, 0.7], [0.8, 1.0, 0.4], [0.7, 0.4, 1.0]])
+    S = {f"g{i:02d}": good + 0.02 * i * np.eye(3) for i in range(12)} | {"odd": bad}
+    moments = SampleMoments.from_covariances(S, n=100, items=["a", "b", "c"])
+    free = cfa("F =~ a + b + c", moments, meanstructure=False)
+    assert (free.coef < 0).sum() == 1
+    with pytest.warns(BoundaryWarning, match="odd"):
+        held = cfa("F =~ a + b + c; a ~~ lower(0)*a; b ~~ lower(0)*b; c ~~ lower(0)*c", moments, meanstructure=False)
+    values = dict(zip(held.model.names, held.coef, strict=True))
+    assert values["a~~a[odd]"] == 0.0
+    assert min(value for name, value in values.items() if name != "a~~a[odd]") > 0
+    others = [i for i, name in enumerate(held.model.names) if "[odd]" not in name]
+    assert np.allclose(held.coef[others], free.coef[others], atol=1e-9)

@@ -32,14 +32,14 @@ def some_moments(n_groups: int = 2) -> SampleMoments:
     roots = {g: rng.normal(size=(9, 6)) for g in groups}
     S = {g: root.T @ root / 9 + np.eye(6) for g, root in roots.items()}
     means = {g: rng.normal(size=6) for g in groups}
-    return SampleMoments.from_covariances(S, n={g: 50 + 10 * i for i, g in enumerate(groups)}, means=means, items=[*"abcdef"])
+    return SampleMoments.from_covariances(
+        S, n={g: 50 + 10 * i for i, g in enumerate(groups)}, means=means, items=[*"abcdef"]
+    )
 
 
 def start(compiled: CompiledSEM) -> np.ndarray:
     moments = compiled.data.moments
-    return starting_values(
-        compiled.model, compiled.table, moments.n.astype(float), moments.covariances, moments.means
-    )
+    return starting_values(compiled.model, compiled.table, moments.n.astype(float), moments.covariances, moments.means)
 
 
 @pytest.mark.parametrize("name", MODELS)

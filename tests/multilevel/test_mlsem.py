@@ -206,6 +206,36 @@ def test_errors(moments: SampleMoments, changes: dict[str, object], error: type[
         MLSEM(**options).fit(moments)  # type: ignore[arg-type]
 
 
+def test_flat_priors_on_spreads_need_four_groups(moments: SampleMoments) -> None:
+    """Of regressions as of loadings; without spreads there is nothing to refuse."""
+    few = moments.subset(moments.groups[:3])
+    shortest = Sampling(chains=1, warmup=50, draws=10, max_depth=3, cores=1)
+    with pytest.raises(
+        OptionError, match="sd C~A: a flat prior on the variance of random effects over 3 groups"
+    ) as caught:
+        MLSEM(MEASUREMENT, STRUCTURAL, random="regressions", priors="mplus").fit(few)
+    assert "4 groups" in caught.value.allowed and caught.value.todo
+    none = quietly(MLSEM(MEASUREMENT, STRUCTURAL, random=(), priors="mplus", sampling=shortest), few)
+    assert set(none.posterior.what) == {"common"}
+
+
+@pytest.mark.parametrize(
+    ("options", "run", "said"),
+    [
+        ({}, {"seed": -1}, "seed=-1"),
+        ({}, {"progress": True}, "progress=True"),
+        ({"sampling": None}, {}, "sampling=None"),
+        ({"random": None}, {}, "random=None"),
+    ],
+)
+def test_settings_of_a_run(
+    moments: SampleMoments, options: dict[str, object], run: dict[str, object], said: str
+) -> None:
+    with pytest.raises(OptionError) as caught:
+        MLSEM(MEASUREMENT, STRUCTURAL, **options).fit(moments, **run)  # type: ignore[arg-type]
+    assert caught.value.got == said and caught.value.allowed and caught.value.todo
+
+
 def test_one_group_is_refused(moments: SampleMoments) -> None:
     with pytest.raises(DataError, match="single group"):
         MLSEM(MEASUREMENT, STRUCTURAL).fit(moments.subset(["g00"]))

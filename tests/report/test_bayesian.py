@@ -299,7 +299,7 @@ def test_a_symmetric_grid_of_an_approximation(moments: mx.SampleMoments, tmp_pat
     fits = quietly(mx.mixmg_bsem, MODEL, STRUCTURAL, moments, k=2, **grid, sampling=few, n_starts=3, seed=1)
     files = quietly(mx.save_results, fits, tmp_path, seed=1)
     page = Page(files["report.html"].read_text(encoding="utf-8"))
-    for said in ("chosen by DIC from 0 (equal), 0.1", "those of any two groups", "approximated (Laplace), 200 draws"):
+    for said in ("chosen by DIC from 0 (equal), 0.1", "those of any two groups", "Laplace proposals, 200 draws"):
         assert said in page.text
     assert "Prior variances compared by DIC" in page.text and "Hoffman" not in page.text
     record = json.loads(files["fit.json"].read_text(encoding="utf-8"))

@@ -292,3 +292,23 @@ def test_unknown_k_in_a_selection():
     with pytest.raises(OptionError, match="k in 2, 3"):
         fits[5]
     assert 5 not in fits and 2 in fits and len(fits) == 2
+
+
+def test_step_2_is_not_skipped():
+    """A measurement model, and what is no result at all, are told from factor covariances."""
+    moments = draw_moments(draw_truth(Population(n_groups=4), seed=1), seed=1)
+    step1 = mx.MGCFA("F1 =~ V1 + V2 + V3\nF2 =~ V6 + V7 + V8").fit(moments)
+    for given, name in ((step1, "MeasurementFit"), (moments, "SampleMoments"), (None, "NoneType")):
+        with pytest.raises(OptionError, match=f"got a {name}") as caught:
+            mx.StructuralMixture("F2 ~ F1", k=2).fit(given)
+        assert "call factor_moments(step1)" in caught.value.todo
+    assert mx.StructuralMixture("F2 ~ F1", k=2, n_starts=2).fit(mx.factor_moments(step1), seed=1).k == 2
+
+
+@pytest.mark.parametrize("run", [{"seed": -1}, {"seed": 1.5}, {"seed": True}, {"progress": True}])
+def test_settings_of_a_run_are_checked(run):
+    ((name, value),) = run.items()
+    with pytest.raises(OptionError, match=f"{name}={value!r}"):
+        mx.StructuralMixture(CHAIN, k=2).fit(peer_moments(), **run)
+    with pytest.raises(OptionError, match="equal=None"):
+        mx.StructuralMixture(CHAIN, k=2, equal=None).fit(peer_moments())

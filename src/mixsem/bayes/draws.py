@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OptionError
+from ..options import require_progress, require_seed
 
-__all__ = ["DEFAULT_SAMPLING", "MOST_DRAWS", "Draws", "Report", "Sampling"]
+__all__ = ["DEFAULT_SAMPLING", "MOST_DRAWS", "Draws", "Report", "Sampling", "check_run"]
 
 Array = NDArray[np.float64]
 #: Told the draws done and the draws to do, over all chains.
@@ -65,6 +66,24 @@ MOST_DRAWS = 1000
 
 #: What a model samples if it is not told otherwise.
 DEFAULT_SAMPLING = Sampling()
+
+
+def check_run(sampling: object, seed: object, progress: object) -> None:
+    """Refuse settings of a run that are not what they should be, before minutes go into it.
+
+    Raises
+    ------
+    OptionError
+        If `sampling` is no `Sampling`, `seed` no whole number, or `progress` no function.
+    """
+    if not isinstance(sampling, Sampling):
+        raise OptionError(
+            f"sampling={sampling!r}",
+            allowed="a Sampling object",
+            todo="leave sampling= out, or give mixsem.Sampling(chains=4, warmup=1000, draws=1000)",
+        )
+    require_seed(seed)
+    require_progress(progress)
 
 
 @dataclass(frozen=True, eq=False)

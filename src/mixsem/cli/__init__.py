@@ -67,10 +67,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> None:
     """Validate first; only then import what takes time."""
     arguments = parse_arguments(argv)
+    from .equation_parser import EQUATION_COMMANDS
     from .options import fit_options, moments_options
 
+    typed = shlex.join(["mixsem", *(sys.argv[1:] if argv is None else argv)])
     if arguments.command == "fit":
-        options = fit_options(arguments, shlex.join(["mixsem", *(sys.argv[1:] if argv is None else argv)]))
+        options = fit_options(arguments, typed)
         from .commands import fit
 
         fit(options)
@@ -79,6 +81,14 @@ def _run(argv: Sequence[str] | None) -> None:
         from .commands import moments
 
         moments(wanted)
+    elif arguments.command == "invariance":
+        from .invariance import invariance_options, run_invariance
+
+        run_invariance(invariance_options(arguments, typed))
+    elif arguments.command in EQUATION_COMMANDS:
+        from .equations import equation_options, run_equations
+
+        run_equations(equation_options(arguments, typed))
     else:
         from .step1 import one_of
 

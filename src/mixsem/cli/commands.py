@@ -19,10 +19,12 @@ from ..syntax.support import require_measurement_model
 from .console import Progress, progress_bar, short_warnings
 from .models import check_draws_file, draws_path, fit_measurement, written_draws
 from .options import FitOptions, MomentsOptions
+from .step1 import EqualLoadings
 from .wording import about_model
 
 if TYPE_CHECKING:
     from ..data.moments import SampleMoments
+    from ..data.ordinal import OrdinalMoments
     from ..measurement.bayes_fit import BayesianFit
     from ..measurement.fit import MeasurementFit
     from ..report.document import Summary
@@ -41,13 +43,15 @@ def fit(options: FitOptions) -> None:
     _spare_inputs(written, options.data.files)
     items = _check_models(options)
 
-    from .reading import read_moments
+    from .reading import read_moments, read_ordered_moments
 
     with (
         short_warnings(quiet=options.quiet),
         progress_bar(options.n_stages, quiet=options.quiet, first=options.first_stage) as progress,
     ):
-        fits = fit_and_write(read_moments(options.data, items), options, progress)
+        ordered = options.step1.ordered if isinstance(options.step1, EqualLoadings) else ()
+        read = read_ordered_moments(options.data, items, ordered) if ordered else read_moments(options.data, items)
+        fits = fit_and_write(read, options, progress)
     print_results(fits, options)
 
 
@@ -65,7 +69,7 @@ def _check_models(options: FitOptions) -> tuple[str, ...]:
     return measurement.indicators
 
 
-def fit_and_write(moments: SampleMoments, options: FitOptions, progress: Progress) -> MixtureSelection:
+def fit_and_write(moments: SampleMoments | OrdinalMoments, options: FitOptions, progress: Progress) -> MixtureSelection:
     """Run the three steps and write the result files."""
     from ..report.files import save_results
 
@@ -87,7 +91,7 @@ def fit_and_write(moments: SampleMoments, options: FitOptions, progress: Progres
 
 
 def _three_steps(
-    moments: SampleMoments, options: FitOptions, progress: Progress
+    moments: SampleMoments | OrdinalMoments, options: FitOptions, progress: Progress
 ) -> tuple[MeasurementFit | BayesianFit, MixtureSelection]:
     """The steps of the methods' functions, one by one: the report also wants the measurement model."""
     from ..factors.sam import factor_moments

@@ -19,6 +19,7 @@ from .wording import about_model
 
 if TYPE_CHECKING:
     from ..bayes.draws import Sampling
+    from ..data.ordinal import OrdinalMoments
     from ..measurement.bayes_fit import BayesianFit
     from ..measurement.fit import MeasurementFit
     from .console import Progress
@@ -30,7 +31,7 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 def fit_measurement(
-    moments: SampleMoments, options: FitOptions, progress: Progress | None = None
+    moments: SampleMoments | OrdinalMoments, options: FitOptions, progress: Progress | None = None
 ) -> MeasurementFit | BayesianFit:
     """Run step 1 with the method that was asked for."""
     step1, text, blocks = options.step1, options.measurement.text, options.blocks
@@ -38,12 +39,17 @@ def fit_measurement(
         if isinstance(step1, EqualLoadings):
             from ..measurement.mgcfa import MGCFA
 
-            return MGCFA(text, equal=step1.equal, partial=step1.partial, blocks=blocks).fit(moments)
+            model = MGCFA(text, equal=step1.equal, partial=step1.partial, blocks=blocks, ordered=step1.ordered)
+            # How missing values were treated was decided when the data were read, or by whoever made the moments.
+            model = replace(model, missing=moments.missing) if isinstance(moments, SampleMoments) else model
+            return model.fit(moments)
+        assert isinstance(moments, SampleMoments)  # the other methods refuse --ordered
+        missing = moments.missing
         sampler, sampling = step1.posterior.sampler, _sampling(step1.posterior)
         if isinstance(step1, RandomLoadings):
             from ..measurement.mlcfa import MLCFA
 
-            ml = MLCFA(text, blocks=blocks, method=sampler, sampling=sampling)
+            ml = MLCFA(text, blocks=blocks, method=sampler, sampling=sampling, missing=missing)
             ml = ml if step1.random is None else replace(ml, random=step1.random)
             ml = ml if step1.posterior.priors is None else replace(ml, priors=step1.posterior.priors)
             return ml.fit(moments, seed=options.seed, progress=progress)
@@ -57,6 +63,7 @@ def fit_measurement(
             blocks=blocks,
             method=sampler,
             sampling=sampling,
+            missing=missing,
         )
         mg = mg if step1.posterior.priors is None else replace(mg, priors=step1.posterior.priors)
         return mg.fit(moments, seed=options.seed, progress=progress)

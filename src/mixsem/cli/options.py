@@ -52,11 +52,12 @@ class ModelText:
 
 @dataclass(frozen=True, slots=True)
 class DataOptions:
-    """Which data to read: files, grouping column, smallest group."""
+    """Which data to read: files, grouping column, smallest group, and what becomes of missing values."""
 
     files: tuple[Path, ...]
     group: str | None
     min_size: int | None
+    missing: str = "listwise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,16 +262,17 @@ def _read_model(kind: str, path: Path) -> str:
 
 def _data_options(arguments: argparse.Namespace) -> DataOptions:
     files = tuple(_path("DATA", name) for name in arguments.data)
-    missing = next((path for path in files if not _exists(path)), None)
-    if missing is not None:
-        raise OptionError(f"there is no file {missing}", todo="check the path")
+    absent = next((path for path in files if not _exists(path)), None)
+    if absent is not None:
+        raise OptionError(f"there is no file {absent}", todo="check the path")
     repeated = [path for i, path in enumerate(files) if path in files[:i]]
     if repeated:
         raise OptionError(f"{repeated[0]} is given twice", todo="its people would be counted twice; name it once")
     if arguments.group is not None and not arguments.group.strip():
         raise OptionError("--group is empty", allowed="the name of a column", todo="name the column of the groups")
     min_size = None if arguments.min_size is None else _whole("--min-size", arguments.min_size, least=1)
-    return DataOptions(files, arguments.group, min_size)
+    missing = one_of("--missing", arguments.missing, ("listwise", "ml"))
+    return DataOptions(files, arguments.group, min_size, missing)
 
 
 def _path(name: str, text: str) -> Path:

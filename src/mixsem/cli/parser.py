@@ -8,6 +8,8 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import OptionError, did_you_mean
+from .equation_parser import EQUATION_COMMANDS, add_equations
+from .invariance_parser import add_invariance
 
 __all__ = ["DEMO_FOLDER", "METHODS", "parse_arguments"]
 
@@ -22,6 +24,8 @@ _EXAMPLES = """examples:
       --method mixmg-bsem --prior-variance 0.01 "trust =~ t3=none" --out results
   mixsem moments belgium.csv --group country --measurement measurement.txt --out belgium.json
   mixsem fit belgium.json chile.json --measurement measurement.txt --structural structural.txt --out results
+  mixsem cfa measurement.txt survey.csv --group country --group-equal loadings,intercepts --estimator MLR
+  mixsem invariance survey.csv --group country --measurement measurement.txt --search --out results
 
 exit codes: 0 done, 1 the computation failed, 2 wrong arguments or unusable input, 130 interrupted"""
 
@@ -33,7 +37,9 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing and leaving."""
-        raise OptionError(message, todo=f"{self.prog} --help lists the arguments; the data files come first")
+        equations = self.prog.split()[-1] in EQUATION_COMMANDS
+        first = "the model comes first, then the data" if equations else "the data files come first"
+        raise OptionError(message, todo=f"{self.prog} --help lists the arguments; {first}")
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -77,6 +83,9 @@ def _build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     _add_fit(commands.add_parser("fit", help="cluster groups by their regressions", allow_abbrev=False))
     _add_moments(commands.add_parser("moments", help="turn rows into moments, to be sent instead", allow_abbrev=False))
+    add_invariance(commands.add_parser("invariance", help="test measurement invariance", allow_abbrev=False))
+    for kind, does in EQUATION_COMMANDS.items():
+        add_equations(commands.add_parser(kind, help=does, allow_abbrev=False), kind)
     _add_demo(commands.add_parser("demo", help="run on a survey that ships with mixsem", allow_abbrev=False))
     return parser
 
@@ -131,6 +140,7 @@ def _add_step1(parser: argparse.ArgumentParser) -> None:
     own = parser.add_argument_group("measurement with --method mmgsem")
     _add_several(own, "--partial", "PARAMETER", 'parameters that may differ between groups, such as "F =~ x3"')
     _add_several(own, "--equal", "KIND", "kinds of parameters equal over groups (loadings); 'none' for none")
+    _add_several(own, "--ordered", "ITEM", "items with ordered categories, or 'all': polychoric correlations")
     own = parser.add_argument_group("measurement with --method mixml-sem")
     _add_several(
         own,
@@ -162,7 +172,9 @@ def _add_sampling(group: argparse._ArgumentGroup) -> None:
         "--priors", metavar="NAME", help="default, blavaan or mplus (mixml-sem: default, mixmg-bsem: blavaan)"
     )
     group.add_argument(
-        "--sampler", metavar="NAME", help="nuts (Markov chains, default) or laplace (a fast approximation)"
+        "--sampler",
+        metavar="NAME",
+        help="nuts (the No-U-Turn sampler, default) or laplace (the fast method, for simulations)",
     )
     group.add_argument("--chains", metavar="N", help="Markov chains per measurement block (4)")
     group.add_argument("--warmup", metavar="N", help="draws of each chain that tune the sampler and go (1000)")
@@ -203,6 +215,12 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         " (.json, .json.gz); several are merged",
     )
     parser.add_argument("--group", metavar="COLUMN", help="column of the groups (not for moments)")
+    parser.add_argument(
+        "--missing",
+        default="listwise",
+        metavar="HOW",
+        help="missing values: listwise (drop the row, default) or ml (estimate the moments from every answer)",
+    )
 
 
 def _add_quiet(parser: argparse.ArgumentParser) -> None:

@@ -8,13 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..data.archive import SUFFIXES
+from ..data.columns import FrameLike
 from ..data.files import read_table
+from ..data.grouped import read_grouped
 from ..data.intake import moments_of
 from ..data.moments import SampleMoments
-from ..errors import DataError, MixsemError, enumerate_briefly
+from ..data.ordinal import Ordered, OrdinalMoments
+from ..errors import DataError, MixsemError, OptionError, enumerate_briefly
 from .options import DataOptions
 
-__all__ = ["read_moments"]
+__all__ = ["read_moments", "read_ordered_moments"]
 
 
 def read_moments(data: DataOptions, items: Sequence[str]) -> SampleMoments:
@@ -28,10 +31,33 @@ def read_moments(data: DataOptions, items: Sequence[str]) -> SampleMoments:
         If a file cannot be read, lacks a column, or the parts do not fit together.
     """
     if len(data.files) == 1:
-        return _read(data.files[0], items, data.group, data.min_size)
-    parts = [_read(path, items, data.group, None) for path in data.files]
+        return _read(data.files[0], items, data, data.min_size)
+    parts = [_read(path, items, data, None) for path in data.files]
     # Small groups are left out only now: a group may be spread over files.
     return moments_of(SampleMoments.merge(*_with_labels_of_one_type(parts)), items, min_size=data.min_size)
+
+
+def read_ordered_moments(data: DataOptions, items: Sequence[str], ordered: Ordered) -> OrdinalMoments:
+    """Read one table and estimate thresholds and polychoric correlations.
+
+    Raises
+    ------
+    MixsemError
+        If there are several files, or one with moments, which hold no categories; or as `read_moments` does.
+    """
+    path = data.files[0]
+    if len(data.files) > 1 or path.name.lower().endswith(SUFFIXES):
+        raise OptionError(
+            "--ordered came with moments" if len(data.files) == 1 else "--ordered came with several files",
+            allowed="one table with one row per person",
+            todo="join the tables into one file, or leave --ordered out",
+        )
+    if data.missing != "listwise":
+        raise OptionError(f"--missing {data.missing} came with --ordered", todo="leave one of them out")
+    table = _table(path, data.group)
+    with _named(path):
+        grouped = read_grouped(table, items, data.group, min_size=data.min_size)
+        return OrdinalMoments.from_grouped(grouped, ordered=ordered)
 
 
 def _with_labels_of_one_type(parts: Sequence[SampleMoments]) -> Sequence[SampleMoments]:
@@ -48,10 +74,18 @@ def _with_labels_of_one_type(parts: Sequence[SampleMoments]) -> Sequence[SampleM
     ]
 
 
-def _read(path: Path, items: Sequence[str], group: str | None, min_size: int | None) -> SampleMoments:
+def _read(path: Path, items: Sequence[str], data: DataOptions, min_size: int | None) -> SampleMoments:
+    group = data.group
     if path.name.lower().endswith(SUFFIXES):
         with _named(path):
-            return moments_of(SampleMoments.load(path), items, group, min_size=min_size)
+            return moments_of(SampleMoments.load(path), items, group, min_size=min_size, missing=data.missing)
+    table = _table(path, group)
+    with _named(path):
+        return moments_of(table, items, group, min_size=min_size, missing=data.missing)
+
+
+def _table(path: Path, group: str | None) -> FrameLike:
+    """The rows of a file, which need a grouping column."""
     table = read_table(path, group)
     if group is None:
         raise DataError(
@@ -59,8 +93,7 @@ def _read(path: Path, items: Sequence[str], group: str | None, min_size: int | N
             allowed=enumerate_briefly(list(table.columns), limit=20),
             todo="add --group COLUMN",
         )
-    with _named(path):
-        return moments_of(table, items, group, min_size=min_size)
+    return table
 
 
 @contextlib.contextmanager

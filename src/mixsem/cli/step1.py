@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ..errors import OptionError, did_you_mean
 from .variance import VarianceOption, number, variance_option
@@ -34,6 +35,7 @@ LEAST_DRAWS = {"--chains": 1, "--warmup": 50, "--draws": 10}
 _METHODS_OF = {
     "--partial": ("mmgsem",),
     "--equal": ("mmgsem",),
+    "--ordered": ("mmgsem",),
     "--random": ("mixml-sem",),
     "--prior-variance": ("mixmg-bsem",),
     "--symmetric": ("mixmg-bsem",),
@@ -66,6 +68,7 @@ class EqualLoadings:
 
     partial: tuple[str, ...] = ()
     equal: tuple[str, ...] = ("loadings",)
+    ordered: tuple[str, ...] | Literal[True] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,12 @@ def step1_options(arguments: argparse.Namespace) -> Step1Options:
             raise _of_another_method(option, method)
     if method == "mmgsem":
         equal = tuple(arguments.equal or ("loadings",))
-        return EqualLoadings(tuple(arguments.partial or ()), () if equal == ("none",) else equal)
+        ordered = tuple(arguments.ordered or ())
+        return EqualLoadings(
+            tuple(arguments.partial or ()),
+            () if equal == ("none",) else equal,
+            True if ordered == ("all",) else ordered,
+        )
     posterior = _posterior(arguments)
     if method == "mixml-sem":
         return RandomLoadings(_random(arguments.random), posterior)
@@ -171,8 +179,8 @@ def _posterior(arguments: argparse.Namespace) -> PosteriorOptions:
         if sampler == "laplace" and value is not None:
             raise OptionError(
                 f"{option} with --sampler laplace",
-                allowed="--chains and --draws: their product is the number of draws from the approximation",
-                todo="leave it out: the approximation needs no tuning",
+                allowed="--chains and --draws: their product is the number of draws, at most 1000",
+                todo="leave it out: this sampler needs no tuning by hand",
             )
     return PosteriorOptions(
         priors,

@@ -13,6 +13,13 @@ __all__ = ["about_model", "in_options"]
 
 _OPTIONS = {
     "min_size": "--min-size",
+    "missing": "--missing",
+    "group_equal": "--group-equal",
+    "group_partial": "--group-partial",
+    "estimator": "--estimator",
+    "std_lv": "--std-lv",
+    "meanstructure": "--meanstructure",
+    "ordered": "--ordered",
     "partial": "--partial",
     "blocks": "--blocks",
     "group": "--group",
@@ -33,8 +40,11 @@ _ELSEWHERE = {
     "; starting clusters are given with start=": "",
     "Raise max_iterations.": "More iterations can be allowed in Python (max_iterations).",
     "SampleMoments.from_frame with min_size=": "min_size=",
+    "leave missing= out": "leave --missing out",
+    "leave ordered= out": "leave --ordered out",
     "lower min_size": "lower --min-size",
     "(min_size)": "(--min-size)",
+    "(method='nuts')": "(--sampler nuts)",
     "(MGBCFA or MGCFA)": "(--method mixmg-bsem or mmgsem)",
 }
 

@@ -13,9 +13,11 @@ from .grouped import GroupedData, read_grouped
 from .intake import as_moments
 from .missing import missing_account
 from .moments import SampleMoments
+from .ordinal import OrdinalMoments
 
 __all__ = [
     "GroupedData",
+    "OrdinalMoments",
     "SampleMoments",
     "SurveyTruth",
     "as_moments",

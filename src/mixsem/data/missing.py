@@ -218,7 +218,7 @@ def _slow(patterns: MissingPatterns, stopped: NDArray[np.bool_]) -> tuple[Notice
     if not named:
         return ()
     text = (
-        f"the iterations for means and covariances of incomplete rows stopped early in {enumerate_briefly(named)}: the"
-        " rows say next to nothing about some of them. Leave out these groups, or items rarely answered together."
+        f"the iterations for means and covariances of incomplete rows stopped early in {enumerate_briefly(named)}: some"
+        " items there are rarely answered together, or nearly copies of others. Leave out these groups or these items."
     )
     return (Notice(ConvergenceWarning, text, named),)

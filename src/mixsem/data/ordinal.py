@@ -112,13 +112,19 @@ class OrdinalMoments:
         OptionError
             If `ordered` names something else than items.
         """
-        moments = cls.from_grouped(read_grouped(data, items, group, min_size=min_size), ordered)
+        moments = cls.from_grouped(read_grouped(data, items, group, min_size=min_size), ordered=ordered)
         notify(moments.notices)
         return moments
 
     @classmethod
-    def from_grouped(cls, grouped: GroupedData, ordered: Ordered = True) -> OrdinalMoments:
-        """Estimate from rows already read, without a warning (the notices are kept)."""
+    def from_grouped(
+        cls, grouped: GroupedData, items: Sequence[str] | None = None, ordered: Ordered = True
+    ) -> OrdinalMoments:
+        """Estimate from rows already read, all items or some, without a warning (the notices are kept)."""
+        if items is not None and tuple(items) != grouped.items:
+            grouped = replace(
+                grouped, items=check_items(items), values=grouped.values[:, positions(items, grouped.items)]
+            )
         named = ordered_items(ordered, grouped.items)
         is_ordered = np.array([item in named for item in grouped.items])
         categories = tuple(
@@ -173,7 +179,7 @@ class OrdinalMoments:
     @property
     def n_locations(self) -> int:
         """Thresholds and means of all groups, one parameter each when none is equal over groups."""
-        return int((np.isfinite(self.thresholds)).sum() + self.n_groups * (~self.ordered).sum())
+        return int(self._widths.sum())
 
     @property
     def same_categories(self) -> bool:
@@ -216,10 +222,14 @@ class OrdinalMoments:
             notices=self.notices,
         )
 
+    @property
+    def _widths(self) -> Index:
+        """Thresholds of each item that a group has, or 1 for a mean, shape (G, p)."""
+        return np.where(self.ordered, (self.counts > 0).sum(axis=2) - 1, 1)
+
     def _selected(self, g: int, at: Index) -> Array:
         """Gamma of a group for the items at these positions."""
-        widths = np.where(self.ordered, np.isfinite(self.thresholds[g]).sum(axis=1), 1)
-        starts = np.concatenate([[0], np.cumsum(widths)])
+        starts = np.concatenate([[0], np.cumsum(self._widths[g])])
         located = [np.arange(starts[j], starts[j + 1]) for j in at]
         p = len(self.items)
         place = np.full(p * (p + 1) // 2, -1)

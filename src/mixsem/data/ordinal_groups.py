@@ -96,7 +96,7 @@ def _coded(rows: Array, ordered: NDArray[np.bool_], categories: Sequence[Sequenc
     codes = np.zeros(rows.shape, dtype=np.int64)
     counts, present = np.zeros((p, K), dtype=np.int64), np.zeros((p, K), dtype=np.int64)
     for j in np.flatnonzero(ordered):
-        code = np.searchsorted(np.asarray(categories[j]), rows[:, j])
+        code = np.searchsorted(np.asarray(categories[int(j)]), rows[:, j])
         counts[j] = np.bincount(code, minlength=K)
         used = counts[j] > 0
         present[j, : used.sum()] = counts[j, used]
@@ -161,7 +161,7 @@ def _thresholds(counts: NDArray[np.int64], categories: Sequence[Sequence[float]]
     for j, values in enumerate(categories):
         if values:
             inner = cutpoints(counts[:, j, : len(values)].astype(float))[:, 1:-1]
-            thresholds[:, j, : len(values) - 1] = np.where(np.abs(inner) < FAR, inner, np.sign(inner) * np.inf)
+            thresholds[:, j, : len(values) - 1] = np.where(np.abs(inner) < FAR, inner, np.copysign(np.inf, inner))
     return thresholds
 
 

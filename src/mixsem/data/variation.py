@@ -14,10 +14,14 @@ from ..errors import DataError, NonPositiveDefiniteWarning, Notice, enumerate_br
 if TYPE_CHECKING:
     from .moments import SampleMoments
 
-__all__ = ["constant_items", "constant_notices", "refuse_numbered_rows", "require_variation"]
+__all__ = ["constant_items", "constant_notices", "refuse_numbered_rows", "require_definite", "require_variation"]
 
 # A standard deviation of so many units in the last place of the mean is what rounding leaves of no variation.
 ROUNDING = 4 * float(np.finfo(np.float64).eps)
+
+
+#: Eigenvalues of a correlation matrix below this count as zero.
+SINGULAR = 1e-10
 
 
 def constant_items(means: NDArray[np.float64], covariances: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -81,6 +85,20 @@ def require_variation(moments: SampleMoments) -> None:
             f"items without variation in a group: {found}",
             todo="leave out these groups (SampleMoments.from_frame with min_size= leaves out small ones) or these"
             " items",
+        )
+
+
+def require_definite(moments: SampleMoments) -> None:
+    """Raise `DataError` if a group's covariance matrix is singular, as maximum likelihood cannot have it."""
+    scale = np.sqrt(np.diagonal(moments.covariances, axis1=1, axis2=2))
+    smallest = np.linalg.eigvalsh(moments.covariances / (scale[:, :, None] * scale[:, None, :]))[:, 0]
+    bad = tuple(compress(moments.groups, (smallest < SINGULAR).tolist()))
+    if bad:
+        raise DataError(
+            f"the covariance matrix of {', '.join(moments.items)} is singular in"
+            f" {len(bad)} group{'s' * (len(bad) > 1)}: {enumerate_briefly(bad)}",
+            allowed=f"groups with more than {len(moments.items)} complete rows and no item that others determine",
+            todo="drop these groups (SampleMoments.from_frame with min_size=), or items that copy one another",
         )
 
 

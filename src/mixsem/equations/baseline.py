@@ -22,8 +22,8 @@ __all__ = ["baseline_of"]
 def baseline_of(compiled: CompiledSEM) -> tuple[CompiledSEM, Optimum]:
     """Compile and fit the baseline model to the same data with the same estimator.
 
-    Every variable has a variance, and a mean where the model has means; variables that only predict covary, and covariates
-    keep their moments.
+    Every variable has a variance, and a mean where the model has means; variables that only predict covary, and
+    covariates keep their moments.
     """
     table, data = _baseline_table(compiled), compiled.data
     model = compile_table(table, compiled.groups)
@@ -31,9 +31,7 @@ def baseline_of(compiled: CompiledSEM) -> tuple[CompiledSEM, Optimum]:
     moments = data.moments
     values = np.where(model.matrix == NU, moments.means[:, model.row], moments.covariances[:, model.row, model.column])
     start = model.add_up(values)  # the estimates themselves, where nothing is missing
-    baseline = replace(
-        compiled, table=table, model=model, loss=loss, constraints=compile_constraints(table, model)
-    )
+    baseline = replace(compiled, table=table, model=model, loss=loss, constraints=compile_constraints(table, model))
     return baseline, maximize_likelihood(loss, start)
 
 

@@ -43,8 +43,8 @@ def _convergence(compiled: CompiledSEM, optimum: Optimum) -> list[Notice]:
     steepest = np.argsort(-np.abs(optimum.gradient))[:4]
     named = [compiled.model.names[i] for i in steepest]
     text = (
-        f"the optimiser did not converge in {optimum.n_iterations} steps (last step {optimum.step:.2g} standard errors):"
-        f" estimates are not the best ones. Steepest: {enumerate_briefly(named)}."
+        f"the optimiser did not converge in {optimum.n_iterations} steps (last step {optimum.step:.2g} standard"
+        f" errors): estimates are not the best ones. Steepest: {enumerate_briefly(named)}."
         " Look for factors that are hardly measured, give starting values with start(), or simplify the model."
     )
     return [Notice(ConvergenceWarning, text)]
@@ -64,8 +64,8 @@ def _variances(compiled: CompiledSEM, optimum: Optimum) -> list[Notice]:
     ]
     named = tuple(dict.fromkeys(groups[g] for g, _ in found.tolist())) if several else ()
     text = (
-        f"negative variance{'s' * (len(listed) > 1)} (Heywood case): {enumerate_briefly(listed)}. The model may not fit,"
-        " two factors or items may be the same, or the group is too small to tell. Consider other items, an equality,"
+        f"negative variance{'s' * (len(listed) > 1)} (Heywood case): {enumerate_briefly(listed)}. The model may not"
+        " fit, two factors or items may be the same, or the group is too small to tell. Consider other items, an equality,"
         " or the bound lower(0)."
     )
     return [Notice(HeywoodWarning, text, named)]
@@ -78,7 +78,11 @@ def _indefinite(compiled: CompiledSEM, optimum: Optimum) -> list[Notice]:
     latent = len(compiled.table.factors)
     matrices = (
         ("residual covariance matrix of the items (Theta)", model.values_of(THETA, optimum.theta), model.observed),
-        ("residual covariance matrix of factors and outcomes (Psi)", model.values_of(PSI, optimum.theta), model.factors),
+        (
+            "residual covariance matrix of factors and outcomes (Psi)",
+            model.values_of(PSI, optimum.theta),
+            model.factors,
+        ),
         ("covariance matrix of the factors", Phi[:, :latent, :latent], compiled.table.factors),
     )
     notices: list[Notice] = []
@@ -125,12 +129,11 @@ def _bounds(compiled: CompiledSEM, optimum: Optimum) -> list[Notice]:
     texts += [f"{names[i]} at its upper bound" for i in np.flatnonzero(np.isfinite(constraints.upper))]
     listed = enumerate_briefly([texts[i] for i in active])
     text = (
-        f"binding: {listed}. The chi-square test counts such a parameter as free and is conservative; standard errors take"
-        " an inequality as given, and those of an estimate at its bound mean little."
+        f"binding: {listed}. The chi-square test counts such a parameter as free and is conservative; standard errors"
+        " take an inequality as given, and those of an estimate at its bound mean little."
     )
     return [Notice(BoundaryWarning, text)]
 
 
 def _at(groups: tuple[Hashable, ...], chosen: NDArray[np.bool_]) -> tuple[Hashable, ...]:
     return tuple(group for group, hit in zip(groups, chosen, strict=True) if hit)
-

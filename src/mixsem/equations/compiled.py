@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 from ..data.intake import Data
-from ..errors import DataError, OptionError
+from ..errors import DataError, MixsemError, OptionError
 from ..model.constraints import Constraints, compile_constraints
 from ..model.loss import Loss
 from ..model.matrices import ModelMap, compile_table
@@ -147,7 +148,9 @@ def _meanstructure(specification: SEM, data: SEMData, syntax: ModelSyntax) -> bo
     return needed or (data.moments.has_means and (several or data.patterns is not None))
 
 
-def _table(specification: SEM, estimator: Estimator, syntax: ModelSyntax, groups: tuple[Hashable, ...], *, means: bool) -> ParameterTable:
+def _table(
+    specification: SEM, estimator: Estimator, syntax: ModelSyntax, groups: tuple[Hashable, ...], *, means: bool
+) -> ParameterTable:
     equal = as_names(specification.group_equal) if len(groups) > 1 else ()
     growth = specification.kind == "growth"
     defaults = Defaults(
@@ -161,7 +164,19 @@ def _table(specification: SEM, estimator: Estimator, syntax: ModelSyntax, groups
         factor_means=growth,
     )
     partial = as_names(specification.group_partial) if equal else ()
-    return build_table(syntax, groups, defaults, equal=equal, partial=partial)
+    try:
+        return build_table(syntax, groups, defaults, equal=equal, partial=partial)
+    except MixsemError as error:
+        raise _with_own_names(error) from error
+
+
+def _with_own_names(error: MixsemError) -> MixsemError:
+    """The error with the names that the options have here: ``group_equal=`` for ``equal=``."""
+
+    def renamed(text: str) -> str:
+        return re.sub(r"(?<![\w.])(equal|partial)=", r"group_\1=", text)
+
+    return type(error)(renamed(error.got), allowed=error.allowed, todo=renamed(error.todo))
 
 
 def fill_sample_values(table: ParameterTable, estimator: Estimator, data: SEMData) -> ParameterTable:
@@ -172,10 +187,7 @@ def fill_sample_values(table: ParameterTable, estimator: Estimator, data: SEMDat
     def filled(row: Row) -> Row:
         if not any(value is not None and value != value for value in row.fixed):
             return row
-        if row.op == "~1":
-            values = moments.means[:, at[row.lhs]]
-        else:
-            values = S[:, at[row.lhs], at[row.rhs]]
+        values = moments.means[:, at[row.lhs]] if row.op == "~1" else S[:, at[row.lhs], at[row.rhs]]
         own = (v if f is not None and f != f else f for f, v in zip(row.fixed, values.tolist(), strict=True))
         return replace(row, fixed=tuple(own))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,8 @@ def _information_is_loss(loss: Loss) -> bool:
 def information(compiled: CompiledSEM, optimum: Optimum) -> Array:
     """Information of the free parameters, shape (P, P).
 
-    Observed (the Hessian) with incomplete data and for sandwich standard errors, else expected; these are lavaan's choices.
+    Observed (the Hessian) with incomplete data and for sandwich standard errors, else expected; these are lavaan's
+    choices.
     """
     loss, theta = compiled.loss, optimum.theta
     if isinstance(loss, FullInformation) or compiled.estimator.errors == "sandwich":
@@ -126,4 +128,4 @@ def score_products(compiled: CompiledSEM, mu: Array, Sigma: Array) -> Array:
     if not means:
         scores = scores[:, mu.shape[1] :]
     begins = np.searchsorted(data.codes, np.arange(len(mu) + 1))
-    return np.stack([scores[a:b].T @ scores[a:b] for a, b in zip(begins[:-1], begins[1:], strict=True)])
+    return np.stack([scores[a:b].T @ scores[a:b] for a, b in pairwise(begins)])

@@ -44,7 +44,8 @@ def cfa(
     group_equal, group_partial
         Kinds of parameters that are equal over groups, and parameters exempt from it.
     estimator
-        ``"ML"``, ``"MLR"``, ``"MLM"``, ``"MLMV"``, ``"MLMVS"``, ``"GLS"``, ``"WLS"``, ``"ULS"``, ``"DWLS"``, ``"WLSMV"``.
+        ``"ML"``, ``"MLR"``, ``"MLM"``, ``"MLMV"``, ``"MLMVS"``, ``"GLS"``, ``"WLS"``, ``"ULS"``, ``"DWLS"``,
+        ``"WLSMV"``.
     missing
         ``"listwise"``, or ``"ml"`` for full information.
     ordered
@@ -123,7 +124,8 @@ def sem(
     group_equal, group_partial
         Kinds of parameters that are equal over groups, and parameters exempt from it.
     estimator
-        ``"ML"``, ``"MLR"``, ``"MLM"``, ``"MLMV"``, ``"MLMVS"``, ``"GLS"``, ``"WLS"``, ``"ULS"``, ``"DWLS"``, ``"WLSMV"``.
+        ``"ML"``, ``"MLR"``, ``"MLM"``, ``"MLMV"``, ``"MLMVS"``, ``"GLS"``, ``"WLS"``, ``"ULS"``, ``"DWLS"``,
+        ``"WLSMV"``.
     missing
         ``"listwise"``, or ``"ml"`` for full information.
     ordered
@@ -208,7 +210,8 @@ def growth(
     group_equal, group_partial
         Kinds of parameters that are equal over groups, and parameters exempt from it.
     estimator
-        ``"ML"``, ``"MLR"``, ``"MLM"``, ``"MLMV"``, ``"MLMVS"``, ``"GLS"``, ``"WLS"``, ``"ULS"``, ``"DWLS"``, ``"WLSMV"``.
+        ``"ML"``, ``"MLR"``, ``"MLM"``, ``"MLMV"``, ``"MLMVS"``, ``"GLS"``, ``"WLS"``, ``"ULS"``, ``"DWLS"``,
+        ``"WLSMV"``.
     missing
         ``"listwise"``, or ``"ml"`` for full information.
     ordered
@@ -237,7 +240,9 @@ def growth(
     >>> import mixsem as mx
     >>> moments = mx.SampleMoments.from_covariances(
     ...     {"all": [[1.0, 0.6, 0.5], [0.6, 1.2, 0.8], [0.5, 0.8, 1.5]]},
-    ...     n=100, means={"all": [1.0, 1.5, 2.1]}, items=["t1", "t2", "t3"],
+    ...     n=100,
+    ...     means={"all": [1.0, 1.5, 2.1]},
+    ...     items=["t1", "t2", "t3"],
     ... )
     >>> fit = mx.growth("level =~ 1*t1 + 1*t2 + 1*t3; slope =~ 0*t1 + 1*t2 + 2*t3", moments)
     >>> fit.measures.df

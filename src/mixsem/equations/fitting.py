@@ -6,6 +6,7 @@ import numpy as np
 
 from ..data.intake import Data
 from ..errors import ModelError, enumerate_briefly, notify
+from ..model.bounded import minimize_bounded
 from ..model.constrained import minimize_constrained
 from ..model.fit_ml import Optimum, maximize_likelihood
 from ..model.identification import unidentified_parameters
@@ -37,9 +38,10 @@ def estimate(compiled: CompiledSEM) -> Optimum:
         If the model has more parameters than moments, or parameters that the moments do not determine.
     """
     moments = compiled.data.moments
-    start = starting_values(
-        compiled.model, compiled.table, moments.n.astype(float), moments.covariances, moments.means
-    )
+    start = starting_values(compiled.model, compiled.table, moments.n.astype(float), moments.covariances, moments.means)
+    if compiled.constraints.only_bounds:
+        _require_identified(compiled, start)
+        return minimize_bounded(compiled.loss, start, compiled.constraints)
     if compiled.constraints.any:
         return minimize_constrained(compiled.loss, start, compiled.constraints)
     _require_identified(compiled, start)

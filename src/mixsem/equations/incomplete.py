@@ -28,7 +28,10 @@ Array = NDArray[np.float64]
 
 
 def saturated_information(compiled: CompiledSEM) -> Array:
-    """Information of the unrestricted moments of every group at their estimates, shape (G, q, q), observed if incomplete."""
+    """Information of the unrestricted moments of every group at their estimates, shape (G, q, q).
+
+    Observed if rows are incomplete, else expected.
+    """
     moments = compiled.data.moments
     if isinstance(compiled.loss, FullInformation):
         return pattern_hessian(compiled.loss.tables, moments.means, moments.covariances)
@@ -73,8 +76,8 @@ def _corrected(compiled: CompiledSEM, optimum: Optimum, df: int) -> Corrected:
 def _mean(compiled: CompiledSEM, optimum: Optimum) -> float:
     """Mean of the complete-data statistic: trace of Wc Wm^-1 U Wm^-1, with U Gamma U in place of U if robust.
 
-    Wm is the information of the unrestricted moments in the incomplete data and Wc that in complete data of the same size,
-    both times n; U = Wm - Wm Delta E^-1 Delta' Wm with E = Delta' Wm Delta is the residual information.
+    Wm is the information of the unrestricted moments in the incomplete data and Wc that in complete data of the same
+    size, both times n; U = Wm - Wm Delta E^-1 Delta' Wm with E = Delta' Wm Delta is the residual information.
     """
     moments, model = compiled.data.moments, compiled.model
     given = covariate_moments(moments.items, compiled.table.covariates, meanstructure=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .fit import SEMFit
 
-__all__ = ["fit_measures"]
+__all__ = ["fit_measures", "modelled_moments", "sample_size"]
 
 
 def fit_measures(fit: SEMFit) -> pd.Series:
@@ -229,12 +229,12 @@ def goodness_of_fit(fit: SEMFit) -> float:
     V = moment_weight(fit.compiled, fit.optimum)
     if isinstance(fit.loss, FullInformation):
         V = fit.loss.moment_information(fit.coef) / moments.n[:, None, None]
-    V = V * _modelled(fit)[:, None] * _modelled(fit)
+    V = V * modelled_moments(fit)[:, None] * modelled_moments(fit)
     explained = np.einsum("gq,gqr,gr->g", residual, V, residual) / np.einsum("gq,gqr,gr->g", observed, V, observed)
     return float(1.0 - moments.n @ explained / moments.n.sum())
 
 
-def _modelled(fit: SEMFit) -> NDArray[np.float64]:
+def modelled_moments(fit: SEMFit) -> NDArray[np.float64]:
     """1 for each moment, 0 for those of covariates among themselves, which the model takes as they are."""
     given = np.array([name in fit.table.covariates for name in fit.observed], dtype=bool)
     rows, columns = np.triu_indices(given.size)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.variation import require_definite
 from ..errors import DataError, enumerate_briefly
-from ..kernels.covariance import inverse_and_log_det
 from ..kernels.fourth_moments import adf_gamma, normal_weight, vech
 from ..model.full_information import FullInformation
 from ..model.least_squares import LeastSquares, unbiased
@@ -18,7 +18,7 @@ from .data import SEMData
 from .estimators import Estimator
 from .ordinal import ordinal_loss
 
-__all__ = ["covariate_moments", "fitted_covariances", "loss_of", "require_definite", "sample_gamma"]
+__all__ = ["covariate_moments", "fitted_covariances", "loss_of", "sample_gamma"]
 
 Array = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ def loss_of(estimator: Estimator, model: ModelMap, data: SEMData, covariates: Se
         return FullInformation.of(model, data.patterns, data.saturated)
     if data.ordinal is not None:
         return ordinal_loss(estimator, model, data.ordinal)
-    require_definite(data)
+    require_definite(data.moments)
     if estimator.discrepancy == "ML":
         return MaximumLikelihood.of(model, moments.n, moments.covariances, moments.means)
     n, S = unbiased(moments.n, moments.covariances)
@@ -97,24 +97,6 @@ def _conditional_gamma(values: Array, at: Sequence[int], meanstructure: bool) ->
     stacked = np.hstack([centred - predicted, products]) if meanstructure else products
     stacked = stacked - stacked.mean(axis=0)
     return np.asarray(stacked.T @ stacked / len(values))
-
-
-def require_definite(data: SEMData) -> None:
-    """Name the groups whose covariance matrix is singular."""
-    S = data.moments.covariances
-    scale = np.sqrt(np.einsum("gii->gi", S))
-    if inverse_and_log_det(S / (scale[:, :, None] * scale[:, None, :])).proper.all():
-        return
-    smallest = np.linalg.eigvalsh(S / (scale[:, :, None] * scale[:, None, :]))[:, 0]
-    bad = [g for g, value in zip(data.groups, smallest, strict=True) if value < 1e-10]
-    if bad:
-        items = data.moments.items
-        raise DataError(
-            f"the covariance matrix of {', '.join(items)} is singular in"
-            f" {len(bad)} group{'s' * (len(bad) > 1)}: {enumerate_briefly(bad)}",
-            allowed=f"groups with more than {len(items)} rows and no variable that others determine",
-            todo="drop these groups, or variables that copy one another",
-        )
 
 
 def _require_weights(gamma: Array, data: SEMData) -> None:

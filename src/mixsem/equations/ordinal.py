@@ -111,7 +111,7 @@ def complete_implied(compiled: CompiledSEM, implied: Implied) -> Implied:
 
 
 def ordinal_srmr(compiled: CompiledSEM, theta: Array) -> float:
-    """Root mean square residual of the correlations; variances of ordered items, which fit by definition, count as zeros."""
+    """SRMR of the correlations; variances of ordered items, which fit by definition, count as zeros."""
     ordinal = compiled.data.ordinal
     assert ordinal is not None
     Sigma = complete_implied(compiled, compiled.model.implied(theta)).Sigma

@@ -29,8 +29,8 @@ class SEM:
         labels, constraints ``==``, ``<``, ``>``, defined parameters ``:=``, modifiers such as ``c(a, b)*x``,
         ``start(.5)*x``, ``lower(0)*x``.
     kind
-        ``"cfa"`` and ``"sem"`` have the same defaults; ``"growth"`` fixes the intercepts of observed variables at zero and
-        frees the factor means.
+        ``"cfa"`` and ``"sem"`` have the same defaults; ``"growth"`` fixes the intercepts of observed variables at zero
+        and frees the factor means.
     group_equal
         Kinds of parameters that are equal over groups: ``"loadings"``, ``"intercepts"``, ``"residuals"``,
         ``"residual.covariances"``, ``"lv.variances"``, ``"lv.covariances"``, ``"means"``, ``"regressions"``.
@@ -48,8 +48,8 @@ class SEM:
     meanstructure
         Model means; None decides as lavaan does: with several groups, ``missing="ml"`` or a line ``x ~ 1``.
     fixed_x
-        Take the moments of observed covariates as given; False makes them parameters. None decides as lavaan does: given
-        for ML and its robust variants.
+        Take the moments of observed covariates as given; False makes them parameters. None decides as lavaan does:
+        given for ML and its robust variants.
     orthogonal
         Fix covariances among factors at zero.
 

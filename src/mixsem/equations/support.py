@@ -48,7 +48,9 @@ def require_sem(syntax: ModelSyntax) -> None:
         if term.op in ("=~", "~") and term.lhs == term.rhs:
             raise ModelError(f"{term.place}: '{term}' explains a variable by itself", allowed="two different names")
     if not syntax.terms:
-        raise ModelError("the model has no parameters", allowed=_ALLOWED, todo="write lines such as 'F =~ x1 + x2 + x3'")
+        raise ModelError(
+            "the model has no parameters", allowed=_ALLOWED, todo="write lines such as 'F =~ x1 + x2 + x3'"
+        )
 
 
 def ordered_items(ordered: Names | bool, syntax: ModelSyntax) -> tuple[str, ...]:

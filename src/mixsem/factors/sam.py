@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OptionError, UnsupportedModelError, notify
+from ..kernels.mapping import mapping_matrix
 from ..measurement.fit import MeasurementFit
 from .moments import FactorMoments, positive_uniqueness, repair_covariances
 from .trouble import factor_notices
@@ -60,8 +61,9 @@ def factor_moments(step1: MeasurementFit | BayesianFit) -> FactorMoments:
 
     References
     ----------
-    Rosseel & Loh (2024), Psychological Methods 29, 561-588, equation 10. Zhao et al. (2025), Mixture multilevel SEM,
-    equations 6 to 9.
+    Rosseel & Loh (2024), Psychological Methods 29, 561-588, equation 10. Zhao, Vermunt & De Roover (2025), Mixture
+    multilevel SEM vs. multilevel SEM for comparing structural relations across groups in presence of measurement
+    non-invariance. Frontiers in Psychology 16, equations 6 to 9.
     """
     if isinstance(step1, MeasurementFit):
         return _mapped_moments(step1)
@@ -128,22 +130,3 @@ def _has_marker(block: BlockFit, factor: str) -> bool:
     """Whether some loading of the factor is fixed, and so sets its scale."""
     loadings = [row for row in block.table.rows if row.op == "=~" and row.lhs == factor]
     return any(value not in (None, 0.0) for row in loadings for value in row.fixed)
-
-
-def mapping_matrix(Lambda: Array, Theta: Array) -> Array:
-    """M = (Lambda' Theta^-1 Lambda)^-1 Lambda' Theta^-1, so that M Lambda = I.
-
-    Parameters
-    ----------
-    Lambda
-        Loadings, shape (G, p, Q).
-    Theta
-        Unique (co)variances that can be inverted (see `positive_uniqueness`), shape (G, p, p).
-
-    Returns
-    -------
-    NDArray
-        The mapping of every group, shape (G, Q, p).
-    """
-    weighted = np.linalg.solve(Theta, Lambda).swapaxes(1, 2)
-    return np.linalg.solve(weighted @ Lambda, weighted)

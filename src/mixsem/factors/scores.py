@@ -1,20 +1,19 @@
-"""Factor scores of people: posterior means and standard deviations."""
+"""Factor scores of people: from a structural equation model, or posterior means and standard deviations."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.columns import FrameLike, open_columns, to_floats
+from ..data.columns import FrameLike
 from ..data.grouped import GroupedData
-from ..data.labels import code_labels
 from ..data.moments import SampleMoments
-from ..errors import DataError, OptionError, UnsupportedModelError, did_you_mean, enumerate_briefly
+from ..equations.fit import SEMFit
+from ..equations.scores import SCORE_METHODS, score_rows
+from ..errors import DataError, OptionError, UnsupportedModelError
+from .score_frames import group_column, read_rows
 
 if TYPE_CHECKING:
     from ..measurement.bayes_fit import BayesianFit
@@ -24,46 +23,70 @@ __all__ = ["factor_scores"]
 Array = NDArray[np.float64]
 
 
-def factor_scores(step1: BayesianFit, data: FrameLike, group: str | None = None) -> Any:
-    """Posterior mean and standard deviation of every person's factors.
+def factor_scores(
+    fit: SEMFit | BayesianFit,
+    data: FrameLike | None = None,
+    group: str | None = None,
+    *,
+    method: str | None = None,
+    standard_errors: bool = False,
+) -> Any:
+    """Estimate every person's factors.
 
-    With x the items' deviations from the group's means, A the factor-score weights and V the scores' error
-    covariances in a draw, a score has the posterior mean mean(A) x and the posterior variance
-    mean(V) + x' cov(A) x: averages over all draws, no score is sampled. Scores are deviations from the group's mean;
-    how uncertain that mean is does not count.
+    From a structural equation model, ``method="regression"`` gives the posterior mean given the answers, which is
+    closest to the factor on average but drawn towards the mean; ``"bartlett"`` weighs the items so that the score is
+    unbiased for each person, at the price of more error. With full information (``missing="ml"``) each row is scored
+    from what was answered. A factor that only other factors measure has no Bartlett score.
 
-    Over the people of a group, the variance of the means (divisor n - 1) plus the mean of the squared SDs is the
-    factor's variance in `factor_moments` (equation 8). Regressions need that correction: scores are not a substitute
-    for factors.
+    From a Bayesian measurement model, scores are posterior means with posterior standard deviations. With x the items'
+    deviations from the group's means, A the factor-score weights and V the scores' error covariances in a draw, a score
+    has the posterior mean mean(A) x and the posterior variance mean(V) + x' cov(A) x: averages over all draws, no
+    score is sampled. Scores are deviations from the group's mean; how uncertain that mean is does not count. Over the
+    people of a group, the variance of the means (divisor n - 1) plus the mean of the squared SDs is the factor's
+    variance in `factor_moments` (equation 8).
+
+    Regressions need such a correction: scores are not a substitute for factors.
 
     Parameters
     ----------
-    step1
-        A fitted `MLCFA` or `MGBCFA`.
+    fit
+        A fit of `cfa`, `sem` or `growth`, or a fitted `MLCFA` or `MGBCFA`.
     data
-        One row per person: the data of the fit, or other people of its groups.
+        One row per person: the data of the fit, or other people of its groups. With a structural equation model None
+        means the rows of the fit.
     group
         Column that names the group of each person; None for that of the fit.
+    method
+        ``"regression"`` (None means this) or ``"bartlett"``, for structural equation models.
+    standard_errors
+        Add the standard error of each score, given the model, to those of a structural equation model.
 
     Returns
     -------
     DataFrame
         Of the kind of `data` (lazy tables come back collected, a mapping as pandas), rows in its order: the column
-        of the group, then ``F`` and ``F_sd`` for every factor F. Rows with a missing item or group have missing
-        scores.
+        of the group, then ``F`` for every factor F, followed by ``F_sd`` (Bayesian) or ``F_se``. Rows with a missing
+        item or group have missing scores. Without `data`, a pandas frame of the rows used, whose index is their position in
+        the table that was read.
 
     Raises
     ------
     UnsupportedModelError
-        If `step1` is not a Bayesian fit.
+        If `fit` is no such fit.
     DataError
-        If an item or the group is no column, a group is not one of the fit, or the fit knows no means.
+        If an item or the group is no column, a group is not one of the fit, or the fit knows no means or rows.
     OptionError
         If no column of the group is known, or two columns of the result would have one name.
 
     Examples
     --------
     >>> import mixsem as mx
+    >>> fit = mx.cfa("visual =~ x1 + x2 + x3; speed =~ x7 + x8 + x9", mx.data.holzinger_swineford_1939())
+    >>> mx.factor_scores(fit).round(3).head(2)
+       visual  speed
+    0  -0.774  0.030
+    1   0.089  0.759
+
     >>> survey = mx.data.simulated_survey()
     >>> trust = "trust =~ trust1 + trust2 + trust3 + trust4 + trust5"
     >>> model = mx.MGBCFA(trust, method="laplace", sampling=mx.Sampling(draws=100))
@@ -73,70 +96,106 @@ def factor_scores(step1: BayesianFit, data: FrameLike, group: str | None = None)
     """
     from ..measurement.bayes_fit import BayesianFit
 
-    if not isinstance(step1, BayesianFit):
+    if isinstance(fit, SEMFit):
+        return _sem_scores(fit, data, group, method or "regression", standard_errors)
+    if not isinstance(fit, BayesianFit):
         raise UnsupportedModelError(
-            f"factor_scores() got {type(step1).__name__}",
-            allowed="a BayesianFit",
-            todo="fit the measurement model with MLCFA or MGBCFA; factor_moments() needs no scores",
+            f"factor_scores() got {type(fit).__name__}",
+            allowed="a BayesianFit, or a fit of cfa(), sem() or growth()",
+            todo="fit the measurement model with MLCFA, MGBCFA or cfa(); factor_moments() needs no scores",
         )
-    column = _group_column(step1, data, group)
-    wanted = step1.items if column is None else (*step1.items, column)
-    frame = open_columns(data, wanted)
-    x = to_floats(frame, step1.items)
-    codes = np.zeros(len(x), dtype=np.int64) if column is None else _codes(frame[column], step1.groups, x)
-    means, sds = _scores(step1, x, codes)
-    found = frame.select(step1.items[0] if column is None else column)
-    series = [
-        nw.new_series(name, _with_nulls(values[:, q]), nw.Float64, backend=frame.implementation)
-        for q, factor in enumerate(step1.factors)
-        for name, values in ((factor, means), (f"{factor}_sd", sds))
-    ]
-    names = [s.name for s in series]
-    _require_different([*names, *([] if column is None else [column])])
-    scored = found.with_columns(*series)
-    return scored.select(*names).to_native() if column is None else scored.to_native()
+    if method is not None or standard_errors:
+        raise OptionError(
+            "method= or standard_errors= with a BayesianFit",
+            allowed="posterior means and standard deviations, without further options",
+        )
+    if data is None:
+        raise DataError("no data", allowed="a table with one row per person", todo="give the table of the fit")
+    return _bayesian_scores(fit, data, group)
 
 
-def _group_column(step1: BayesianFit, data: object, group: str | None) -> str | None:
-    """Name of the grouping column; None if the fit has a single group."""
-    if isinstance(data, SampleMoments | GroupedData):
-        raise DataError(
-            f"factor_scores() got {type(data).__name__}",
-            allowed="a table with one row per person",
-            todo="give the table itself; moments do not hold people",
-        )
-    if not step1.moments.has_means:
+def _bayesian_scores(step1: BayesianFit, data: FrameLike, group: str | None) -> Any:
+    if not isinstance(data, SampleMoments | GroupedData) and not step1.moments.has_means:
         raise DataError(
             "the model was fitted to covariance matrices without means, from which scores are deviations",
             todo="fit it to the table, or give the groups' means with the covariances",
         )
-    column = step1.moments.group if group is None else group
-    if column is None and len(step1.groups) > 1:
-        raise OptionError("no column of the group is known", allowed="the name of a column", todo="name it with group=")
-    return None if len(step1.groups) == 1 and step1.moments.group is None else column
+    column = None
+    if not isinstance(data, SampleMoments | GroupedData):
+        column = group_column(step1.moments.group, len(step1.groups), group)
+    rows = read_rows(data, step1.items, step1.groups, column)
+    means, sds = _scores(step1, rows.values, rows.codes)
+    columns = {}
+    for q, factor in enumerate(step1.factors):
+        columns[factor], columns[f"{factor}_sd"] = means[:, q], sds[:, q]
+    return rows.with_scores(_all_named(step1.factors, "_sd", columns))
 
 
-def _with_nulls(values: Array) -> list[float | None]:
-    """Numbers as Python has them, None where there is none: every dataframe library reads that alike."""
-    return [None if missing else value for value, missing in zip(values.tolist(), np.isnan(values), strict=True)]
-
-
-def _codes(column: nw.Series[Any], groups: Sequence[Hashable], x: Array) -> NDArray[np.int64]:
-    """Position of each row's group in the fit, or -1 where it is missing."""
-    labels, codes = code_labels(column)
-    where = {label: g for g, label in enumerate(groups)}
-    complete = np.flatnonzero(~np.isnan(x).any(axis=1))
-    answered = set(codes[complete].tolist())
-    # A group without any complete row was in no fit, and has no scores to be missed.
-    unknown = [label for k, label in enumerate(labels) if label not in where and k in answered]
-    if unknown:
-        raise DataError(
-            f"the fit has no group {enumerate_briefly(unknown)}",
-            allowed=enumerate_briefly(groups),
-            todo=did_you_mean(str(unknown[0]), [str(g) for g in groups]) or "leave these rows out",
+def _all_named(factors: tuple[str, ...], suffix: str, columns: dict[str, Array]) -> dict[str, Array]:
+    """Refuse factors of which one is named as the standard deviation of another."""
+    if len(columns) < 2 * len(factors):
+        twice = next(name for name in factors if f"{name}{suffix}" in factors)
+        raise OptionError(
+            f"two columns of the scores would be named {twice}{suffix}",
+            allowed="names of the group and of factors F that differ from all F and F_sd",
+            todo="rename the factor, or the column of the group",
         )
-    position = np.array([*(where.get(label, -1) for label in labels), -1], dtype=np.int64)
-    return position[codes]  # a missing label has code -1, the last entry
+    return columns
+
+
+def _sem_scores(fit: SEMFit, data: FrameLike | None, group: str | None, method: str, standard_errors: bool) -> Any:
+    if method not in SCORE_METHODS:
+        raise OptionError(f"method={method!r}", allowed=" or ".join(map(repr, SCORE_METHODS)))
+    if fit.data.ordinal is not None:
+        raise UnsupportedModelError(
+            "factor scores of ordered items",
+            allowed="continuous items",
+            todo="treat the items as continuous for scores",
+        )
+    if data is None:
+        return _own_rows(fit, method, standard_errors)
+    if not fit.data.moments.has_means:
+        raise DataError(
+            "the model was fitted to covariance matrices without means, from which scores are deviations",
+            todo="fit it to the table, or give the means with the covariances",
+        )
+    column = None
+    if not isinstance(data, SampleMoments | GroupedData):
+        column = group_column(fit.data.moments.group, len(fit.groups), group)
+    rows = read_rows(data, fit.observed, fit.groups, column, partial=fit.data.patterns is not None)
+    return rows.with_scores(_columns(fit, rows.values, rows.codes, method, standard_errors))
+
+
+def _columns(
+    fit: SEMFit, values: Array, codes: NDArray[np.int64], method: str, standard_errors: bool
+) -> dict[str, Array]:
+    scores, errors = score_rows(fit, values, codes, method)
+    columns: dict[str, Array] = {}
+    for q, factor in enumerate(fit.factors):
+        columns[factor] = scores[:, q]
+        if standard_errors:
+            columns[f"{factor}_se"] = errors[:, q]
+    return _all_named(fit.factors, "_se", columns) if standard_errors else columns
+
+
+def _own_rows(fit: SEMFit, method: str, standard_errors: bool) -> Any:
+    """Scores of the rows that the model was fitted to, in the order of the table they come from."""
+    import pandas as pd
+
+    values, codes, rows = fit.data.values, fit.data.codes, fit.data.rows
+    if values is None or codes is None:
+        raise DataError(
+            "the model was fitted to moments, which hold no people",
+            allowed="a fit to a table, or data=",
+            todo="give the table: factor_scores(fit, data)",
+        )
+    frame = pd.DataFrame(_columns(fit, values, codes, method, standard_errors))
+    if fit.data.moments.group is not None:
+        frame.insert(0, fit.data.moments.group, [fit.groups[g] for g in codes])
+    if rows is None:
+        return frame
+    frame.index = pd.Index(rows)
+    return frame.sort_index()
 
 
 def _scores(step1: BayesianFit, x: Array, codes: NDArray[np.int64]) -> tuple[Array, Array]:
@@ -159,13 +218,3 @@ def _scores(step1: BayesianFit, x: Array, codes: NDArray[np.int64]) -> tuple[Arr
                 uncertain = ((deviation @ spread) * deviation).sum(axis=1)
                 sds[rows, factor] = np.sqrt(block.scores.mean_V[g, at, at] + np.maximum(uncertain, 0.0))
     return means, sds
-
-
-def _require_different(names: Sequence[str]) -> None:
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise OptionError(
-            f"two columns of the scores would be named {enumerate_briefly(twice)}",
-            allowed="names of the group and of factors F that differ from all F and F_sd",
-            todo="rename the factor, or the column of the group",
-        )

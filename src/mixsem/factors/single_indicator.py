@@ -73,8 +73,9 @@ def single_indicator_moments(step1: BayesianFit) -> FactorMoments:
 
     References
     ----------
-    Zhao et al. (2025), Mixture multilevel SEM, equations 6 to 9, 16 and 17. Croon (2002), Using predicted latent
-    scores in general latent structure models.
+    Zhao, Vermunt & De Roover (2025), Mixture multilevel SEM vs. multilevel SEM for comparing structural relations
+    across groups in presence of measurement non-invariance. Frontiers in Psychology 16, equations 6 to 9, 16 and 17.
+    Croon (2002), Using predicted latent scores in general latent structure models.
     """
     scores = score_moments(step1)
     raw, Lambda, Theta = single_indicators(scores, _block_positions(step1))

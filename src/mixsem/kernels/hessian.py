@@ -1,7 +1,7 @@
 """Second derivatives of the ML loss, entry by entry: the observed information without differences.
 
-In the terms of `mixsem.kernels.covariance`, entry e changes Sigma by c (u v' + v u') and mu by m u. The vectors depend on
-other entries f themselves:
+In the terms of `mixsem.kernels.covariance`, entry e changes Sigma by c (u v' + v u') and mu by m u. The vectors depend
+on other entries f themselves:
 
 - u_e = (Lambda A)_q changes by u_f A[col f, q] with a loading or regression f;
 - v_e = (Lambda Phi)_q changes by u_f Phi[col f, q] with a loading or regression f, besides by v_f A[q, row f] with a
@@ -61,7 +61,7 @@ def entry_hessian(
     deviation
         Observed minus implied means, shape (G, p), or None if means are saturated.
     """
-    u, v, c, m = entries
+    u, v, c, _ = entries
     ut, vt = u.swapaxes(1, 2), v.swapaxes(1, 2)
     full = S if deviation is None else S + deviation[:, :, None] * deviation[:, None, :]
     # First part: -1/2 tr(W E W F) + tr(W F K E) with K = W S W, which is tr(W F M E) with M = K - W/2.
@@ -99,7 +99,8 @@ def hessian_from_moments(
     moments
         Hessian of the loss with respect to the moments, shape (G, q, q).
     Omega, mean_part
-        Twice the derivative of the loss with respect to Sigma, shape (G, p, p), and minus that with respect to mu, (G, p).
+        Twice the derivative of the loss with respect to Sigma, shape (G, p, p), and minus that with respect to mu, (G,
+        p).
     """
     H = Delta.swapaxes(1, 2) @ moments @ Delta
     if not implied.Phi.shape[-1]:

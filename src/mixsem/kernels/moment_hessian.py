@@ -1,7 +1,8 @@
-"""Second derivatives of the normal log-likelihood with respect to unrestricted moments, for complete and incomplete rows.
+"""Second derivatives of the normal log-likelihood over unrestricted moments, of complete or incomplete rows.
 
-Rows of a pattern m see the part Sigma_m of Sigma; W_m is its inverse, with zeros where the pattern observes nothing, z_m =
-W_m (mean_m - mu), and M_m = W_m (S_m + d d') W_m - W_m / 2. Minus the second derivative of log L is then a sum over patterns of
+Rows of a pattern m see the part Sigma_m of Sigma; W_m is its inverse, with zeros where the pattern observes nothing,
+z_m = W_m (mean_m - mu), and M_m = W_m (S_m + d d') W_m - W_m / 2. Minus the second derivative of log L is then a sum
+over patterns of
 
 - n W_ik for two means i and k,
 - n (W_ki z_j + W_kj z_i) for a mean k and a covariance (i, j), halved for a variance,

@@ -1,4 +1,4 @@
-"""Does the fast approximation of a posterior (`mixsem.bayes.laplace`) hold enough effective draws of every factor."""
+"""Do the draws of the fast method (`mixsem.bayes.laplace`) hold enough effective ones of every factor."""
 
 from __future__ import annotations
 
@@ -45,9 +45,10 @@ def approximation_notices(block: BayesianBlock, groups: Sequence[Hashable]) -> l
     worst = [int(i) for i in beyond[np.argsort(size[beyond], kind="stable")]]
     listed = [f"{watched.names[which[i]]} ({size[i]:.0f})" for i in worst]
     text = (
-        f"{', '.join(block.factors)}: the approximation suits the posterior badly. Of {n_draws} draws fewer than"
-        f" {least:.0f} are effective for {len(worst)} of {which.size} loadings and factor (co)variances, worst first:"
-        f" {enumerate_briefly(listed, SHOWN)}. Factor moments there carry Monte Carlo error. Use method='nuts'."
+        f"{', '.join(block.factors)}: the fast method's proposals suit the posterior badly. Of {n_draws} draws fewer"
+        f" than {least:.0f} are effective for {len(worst)} of {which.size} loadings and factor (co)variances, worst"
+        f" first: {enumerate_briefly(listed, SHOWN)}. Factor moments there carry Monte Carlo error. Use the No-U-Turn"
+        " sampler (method='nuts')."
     )
     single = [which[i] for i in worst if watched.what[which[i]] == "group"]
     return [Notice(ApproximationWarning, text, tuple(dict.fromkeys(groups[watched.group[i]] for i in single)))]

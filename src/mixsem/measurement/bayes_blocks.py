@@ -14,9 +14,9 @@ from ..bayes.priors import Priors
 from ..data.moments import SampleMoments
 from ..errors import ModelError, enumerate_briefly
 from ..model.matrices import ModelMap
+from ..syntax.blocks import block_table
 from ..syntax.table import ParameterTable
 from .bayes_fit import BayesianBlock, ScoreSummary
-from .blocks import block_table
 
 __all__ = ["Progress", "fit_blocks"]
 
@@ -67,6 +67,6 @@ def _require_finite(loglik: NDArray[np.float64], moments: SampleMoments, part: t
         raise ModelError(
             f"{', '.join(part)}: some draws have no finite likelihood in {enumerate_briefly(bad)}",
             allowed="draws with a finite likelihood in every group",
-            todo="use the No-U-Turn sampler, 'nuts', if this is the fast method 'laplace'; otherwise look at these"
-            " groups: a unique variance may be zero there, or a prior too vague for so few people",
+            todo="if this is the fast method, 'laplace', use the No-U-Turn sampler (method='nuts'); otherwise look"
+            " at these groups: a unique variance may be zero there, or a prior too vague for so few people",
         )

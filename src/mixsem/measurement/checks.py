@@ -36,7 +36,8 @@ def measurement_notices(blocks: Sequence[BlockFit], groups: Sequence[Hashable]) 
         notices += _heywood(block, groups)
         notices += _indefinite(block, groups)
         implied, values = block.model.implied(block.optimum.theta), block.model.entry_values(block.optimum.theta)
-        notices += weak_markers(block.model, values, implied.Phi, implied.Sigma)
+        explained = implied.Sigma - block.model.values_of(THETA, block.optimum.theta)
+        notices += weak_markers(block.model, values, implied.Phi, explained + block.Theta)
         notices += single_indicators(block.table)
     return notices
 
@@ -53,8 +54,8 @@ def _convergence(block: BlockFit, groups: Sequence[Hashable]) -> list[Notice]:
     return [
         Notice(
             ConvergenceWarning,
-            f"{', '.join(block.factors)}: maximum likelihood did not converge in {block.optimum.n_iterations} steps"
-            f" (last step {block.optimum.step:.2g} standard errors). The estimates are not the maximum."
+            f"{', '.join(block.factors)}: the optimiser did not converge in {block.optimum.n_iterations} steps"
+            f" (last step {block.optimum.step:.2g} standard errors). The estimates are not the optimum."
             + (f" Farthest from it: {enumerate_briefly(named)}." if named else "")
             + " Look for small groups, weak items, or loadings freed without need.",
             named,
@@ -66,7 +67,7 @@ def _heywood(block: BlockFit, groups: Sequence[Hashable]) -> list[Notice]:
     """Zero or negative variances of items and factors."""
     notices = []
     for kind, names, what in ((THETA, block.items, "unique variance"), (PSI, block.factors, "factor variance")):
-        variances = np.diagonal(block.model.values_of(kind, block.optimum.theta), axis1=1, axis2=2)
+        variances = np.diagonal(_matrix(block, kind), axis1=1, axis2=2)
         fixed = {
             int(block.model.row[e])
             for e in np.flatnonzero(block.model.matrix == kind)
@@ -92,7 +93,7 @@ def _indefinite(block: BlockFit, groups: Sequence[Hashable]) -> list[Notice]:
     """Covariance matrices with positive variances that are indefinite all the same."""
     notices = []
     for kind, what in ((THETA, "residual covariance matrix"), (PSI, "factor covariance matrix")):
-        matrix = block.model.values_of(kind, block.optimum.theta)
+        matrix = _matrix(block, kind)
         positive = np.diagonal(matrix, axis1=1, axis2=2).min(axis=1) > 0
         indefinite = positive & (np.linalg.eigvalsh(matrix)[:, 0] < 0)
         if indefinite.any():
@@ -106,6 +107,11 @@ def _indefinite(block: BlockFit, groups: Sequence[Hashable]) -> list[Notice]:
                 )
             )
     return notices
+
+
+def _matrix(block: BlockFit, kind: int) -> Array:
+    """Theta or Psi of every group; a block with ordered items has unique variances that are no parameters."""
+    return block.Theta if kind == THETA else block.model.values_of(kind, block.optimum.theta)
 
 
 def weak_markers(model: ModelMap, values: Array, Phi: Array, Sigma: Array) -> list[Notice]:

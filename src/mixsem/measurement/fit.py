@@ -70,6 +70,11 @@ class BlockFit:
         with np.errstate(invalid="ignore"):
             return np.asarray(np.sqrt(system.diagonal()))
 
+    @property
+    def Theta(self) -> Array:
+        """Unique variances and residual covariances, shape (G, p, p)."""
+        return self.model.values_of(THETA, self.optimum.theta)
+
     def count_measurement(self, factors: Sequence[str]) -> int:
         """Free loadings, unique variances and residual covariances of some factors.
 
@@ -164,6 +169,6 @@ def assemble(
         q = np.array([factors.index(name) for name in block.factors])
         theta = block.optimum.theta
         Lambda[:, i[:, None], q] = block.model.values_of(LAMBDA, theta)
-        Theta[:, i[:, None], i] = block.model.values_of(THETA, theta)
+        Theta[:, i[:, None], i] = block.Theta
         Phi[:, q[:, None], q] = block.model.values_of(PSI, theta)
     return Lambda, Theta, Phi

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..data.intake import Data, as_moments
 from ..data.moments import SampleMoments
-from ..errors import DataError, ModelError, UnsupportedModelError, enumerate_briefly, notify
+from ..data.ordinal import OrdinalMoments
+from ..data.variation import require_definite
+from ..errors import ModelError, OptionError, UnsupportedModelError, enumerate_briefly, notify
 from ..inference.fitmeasures import FitMeasures, fit_measures, srmr
 from ..kernels.covariance import log_likelihood
+from ..model.bounded import minimize_bounded
+from ..model.constraints import compile_constraints
 from ..model.fit_ml import Optimum, maximize_likelihood
 from ..model.identification import unidentified_parameters
 from ..model.loss import MaximumLikelihood
 from ..model.matrices import ModelMap, compile_table
 from ..model.start import starting_values
 from ..options import Names, as_names
+from ..syntax.blocks import Blocks, block_table, partition_factors
 from ..syntax.sem import parse_model
 from ..syntax.support import require_measurement_model
 from ..syntax.table import ParameterTable, measurement_table
-from .blocks import Blocks, block_table, partition_factors
 from .checks import measurement_notices
 from .fit import BlockFit, MeasurementFit, assemble
+from .ordinal import fit_ordered_block, read_ordered
 
 __all__ = ["MGCFA"]
 
@@ -47,6 +53,14 @@ class MGCFA:
         Measurement blocks: ``"factor"`` (one per factor, default), ``"joint"``, or a partition of the factors.
     std_lv
         Fix factor variances at 1 instead of the marker loadings.
+    missing
+        ``"listwise"``: rows without a missing value; ``"ml"``: means and covariances estimated from every answer, see
+        `SampleMoments.from_frame`; what follows takes them for those of complete rows.
+    ordered
+        Names of items with ordered categories, or True for all: diagonally weighted least squares on polychoric
+        correlations (lavaan's WLSMV) instead of maximum likelihood. Thresholds are free in every group and an item's
+        latent response has variance 1 in each, so that only loadings, residual covariances and factor (co)variances can
+        be `equal`.
 
     Examples
     --------
@@ -68,14 +82,17 @@ class MGCFA:
     partial: Names = ()
     blocks: Blocks = "factor"
     std_lv: bool = False
+    missing: str = "listwise"
+    ordered: Names | Literal[True] = ()
 
-    def fit(self, data: Data, group: str | None = None) -> MeasurementFit:
+    def fit(self, data: Data | OrdinalMoments, group: str | None = None) -> MeasurementFit:
         """Fit the model.
 
         Parameters
         ----------
         data
-            `SampleMoments`, or any dataframe narwhals takes (one row per person).
+            `SampleMoments`, or any dataframe narwhals takes (one row per person); rows, or `OrdinalMoments`, if items
+            are ordered.
         group
             Column that names the group of each person; None for a single group. Not used with moments.
 
@@ -93,9 +110,19 @@ class MGCFA:
         """
         syntax = parse_model(self.measurement)
         require_measurement_model(syntax)  # before the data are read: a wrong model is not a missing column
-        moments = as_moments(data, syntax.indicators, group)
+        equal, partial = as_names(self.equal, "equal"), as_names(self.partial, "partial")
+        ordinal = None
+        if self.ordered is True or as_names(self.ordered, "ordered"):
+            ordered = self.ordered if self.ordered is True else as_names(self.ordered)
+            ordinal = read_ordered(data, syntax.indicators, group, ordered, equal, self.missing)
+            moments = ordinal.as_moments()
+        elif isinstance(data, OrdinalMoments):
+            raise OptionError(
+                "polychoric correlations came without ordered=", todo="name the ordered items: ordered=True"
+            )
+        else:
+            moments = as_moments(data, syntax.indicators, group, missing=self.missing)
         several = moments.n_groups > 1
-        equal, partial = as_names(self.equal), as_names(self.partial)
         means = bool({"intercepts", "means"} & set(equal)) and several
         table = measurement_table(
             syntax,
@@ -105,9 +132,14 @@ class MGCFA:
             std_lv=self.std_lv,
             meanstructure=means,
         )
-        _refuse_bounds(table)
+        if ordinal is not None:
+            _refuse_bounds(table)
         parts = partition_factors(table, self.blocks)
-        blocks = tuple(_fit_block(block_table(table, part), moments) for part in parts)
+        blocks: tuple[BlockFit, ...]
+        if ordinal is None:
+            blocks = tuple(_fit_block(block_table(table, part), moments) for part in parts)
+        else:
+            blocks = tuple(fit_ordered_block(block_table(table, part), ordinal) for part in parts)
         notices = (*moments.notices, *measurement_notices(blocks, moments.groups))
         notify(notices)
         return MeasurementFit(
@@ -122,7 +154,7 @@ class MGCFA:
 
 
 def _refuse_bounds(table: ParameterTable) -> None:
-    """Maximum likelihood under bounds is not offered yet; to ignore a bound would be worse."""
+    """Bounds are not offered for ordered items; to ignore one would be worse."""
     for row in table.rows:
         if any(np.isfinite(bound) for bound in (*row.lower, *row.upper)):
             raise UnsupportedModelError(
@@ -135,12 +167,13 @@ def _refuse_bounds(table: ParameterTable) -> None:
 def _fit_block(table: ParameterTable, moments: SampleMoments) -> BlockFit:
     """Compile one block, check that it can be estimated, and fit it."""
     block = moments.select(table.observed)
-    _require_definite(block)
+    require_definite(block)
     model = compile_table(table, block.groups)
     loss = MaximumLikelihood.of(model, block.n, block.covariances, block.means)
     start = starting_values(model, table, loss.n, loss.S, loss.means)
     _require_identified(table, model, loss, start)
-    optimum = maximize_likelihood(loss, start)
+    bounds = compile_constraints(table, model)
+    optimum = minimize_bounded(loss, start, bounds) if bounds.any else maximize_likelihood(loss, start)
     return BlockFit(table.factors, table.observed, table, model, optimum, _measures(loss, optimum, block))
 
 
@@ -170,20 +203,6 @@ def _n_moments(model: ModelMap) -> int:
     """Sample moments the model explains."""
     p = len(model.observed)
     return model.n_groups * (p * (p + 1) // 2 + (p if model.meanstructure else 0))
-
-
-def _require_definite(moments: SampleMoments) -> None:
-    """Maximum likelihood needs positive definite covariance matrices: name the groups that have none."""
-    scale = np.sqrt(np.diagonal(moments.covariances, axis1=1, axis2=2))
-    smallest = np.linalg.eigvalsh(moments.covariances / (scale[:, :, None] * scale[:, None, :]))[:, 0]
-    bad = [g for g, value in zip(moments.groups, smallest, strict=True) if value < 1e-10]
-    if bad:
-        raise DataError(
-            f"the covariance matrix of {', '.join(moments.items)} is singular in"
-            f" {len(bad)} group{'s' * (len(bad) > 1)}: {enumerate_briefly(bad)}",
-            allowed=f"groups with more than {len(moments.items)} complete rows and no item that others determine",
-            todo="drop these groups (SampleMoments.from_frame with min_size=), or items that copy one another",
-        )
 
 
 def _require_identified(table: ParameterTable, model: ModelMap, loss: MaximumLikelihood, start: Array) -> None:

@@ -8,8 +8,8 @@ from ..bayes.draws import DEFAULT_SAMPLING, Sampling
 from ..bayes.priors import Priors
 from ..data.intake import Data
 from ..errors import OptionError
+from ..syntax.blocks import Blocks
 from .bayes_blocks import Progress
-from .blocks import Blocks
 from .mgbcfa import MGBCFA
 from .prior_grid import PriorVarianceChoice
 
@@ -29,6 +29,7 @@ def choose_prior_variance(
     means: str = "free",
     method: str = "nuts",
     sampling: Sampling = DEFAULT_SAMPLING,
+    missing: str = "listwise",
     seed: int | None = None,
     progress: Progress | None = None,
 ) -> PriorVarianceChoice:
@@ -39,7 +40,7 @@ def choose_prior_variance(
 
     Parameters
     ----------
-    measurement, data, group, symmetric, reference, blocks, priors, means, method, sampling, seed, progress
+    measurement, data, group, symmetric, reference, blocks, priors, means, method, sampling, missing, seed, progress
         As of `MGBCFA` and its ``fit``.
     grid
         Prior variances to compare; 0 for equal loadings, None for no constraint.
@@ -87,6 +88,7 @@ def choose_prior_variance(
         means=means,
         method=method,
         sampling=sampling,
+        missing=missing,
     )
     choice = model.fit(data, group, seed=seed, progress=progress).prior_choice
     assert choice is not None

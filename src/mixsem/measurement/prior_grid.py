@@ -11,6 +11,7 @@ import numpy as np
 
 from ..display import Displayed
 from ..errors import OptionError
+from .approximation_checks import approximation_notices
 from .bayes_blocks import Progress
 from .bayes_fit import BayesianBlock
 from .bayes_terms import block_deviance, block_predictive_p
@@ -48,7 +49,8 @@ class Candidate:
     chosen
         Whether DIC is smallest.
     trouble
-        Whether the chains disagree, diverge or are short, so that DIC is not to be trusted.
+        Whether the chains disagree, diverge or are short, or with ``method="laplace"`` few draws are effective, so
+        that DIC is not to be trusted.
     """
 
     factors: tuple[str, ...]
@@ -138,7 +140,7 @@ def best_of_grid(
     groups
         Labels of the groups.
     method
-        ``"nuts"`` or ``"laplace"``; the draws of the latter are not checked.
+        ``"nuts"`` or ``"laplace"``, of which only effective draws are checked.
     seed
         Of the replicated covariances for the posterior predictive p-value.
     progress
@@ -150,7 +152,8 @@ def best_of_grid(
         for index, block in enumerate(sample(variance, _part_of(progress, step, len(grid)))):
             deviance, error = block_deviance(block)
             ppp = block_predictive_p(block, np.random.default_rng(seed))
-            trouble = method == "nuts" and bool(sampling_notices(block, groups))
+            notices = sampling_notices if method == "nuts" else approximation_notices
+            trouble = bool(notices(block, groups))
             tried.setdefault(index, []).append((variance, deviance.dic, error, deviance.p_d, ppp, trouble))
             if index not in best or deviance.dic < best[index][0]:
                 best[index] = deviance.dic, block

@@ -55,6 +55,11 @@ class Constraints:
         bounded = np.isfinite(self.lower).any() or np.isfinite(self.upper).any()
         return bool(self.equalities or self.inequalities or bounded)
 
+    @property
+    def only_bounds(self) -> bool:
+        """Whether there is nothing but bounds of single parameters."""
+        return self.any and not self.equalities and not self.inequalities
+
     def equality(self, theta: Array) -> tuple[Array, Array]:
         """Left minus right side of every equality, shape (c,), and its Jacobian, shape (c, P)."""
         return self._stack([self._gap(c, theta) for c in self.equalities])
@@ -78,8 +83,8 @@ class Constraints:
     def active_jacobian(self, theta: Array, tolerance: float = 1e-7) -> Array:
         """Jacobian of the constraints of the model text that bind at theta, shape (c, P).
 
-        Equalities and active inequalities; bounds of single parameters are left out, as lavaan does, so that an estimate
-        at its bound keeps a standard error.
+        Equalities and active inequalities; bounds of single parameters are left out, as lavaan does, so that an
+        estimate at its bound keeps a standard error.
         """
         values, jacobian = (part[: len(self.inequalities)] for part in self.inequality(theta))
         active = jacobian[values <= tolerance * (1.0 + np.abs(jacobian) @ np.abs(theta))]

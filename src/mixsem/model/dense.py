@@ -26,11 +26,13 @@ def observed_information(loss: Loss, theta: Array) -> Array:
     """Hessian of the loss, shape (P, P): analytic, or by central differences of the analytic gradient.
 
     Differences move parameters of one group each together: a gradient then serves all groups, and the number of
-    gradients does not grow with the number of groups. Two step sizes are combined (Richardson), so that about ten digits
-    hold.
+    gradients does not grow with the number of groups. Two step sizes are combined (Richardson), so that about ten
+    digits hold.
     """
     observed = loss.observe(theta)
-    return numerical_information(loss, theta) if observed is None else dense_information(loss.model, observed.information)
+    return (
+        numerical_information(loss, theta) if observed is None else dense_information(loss.model, observed.information)
+    )
 
 
 def numerical_information(loss: Loss, theta: Array) -> Array:

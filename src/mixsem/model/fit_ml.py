@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..kernels.arrow import ArrowSystem, factorize
 from .loss import Evaluation, Loss
 
-__all__ = ["Convergence", "Optimum", "maximize_likelihood"]
+__all__ = ["Convergence", "Optimum", "factorize_at", "maximize_likelihood"]
 
 Array = NDArray[np.float64]
 
@@ -165,9 +165,7 @@ def _newton_step(loss: Loss, theta: Array, state: Evaluation) -> Array | None:
     return move if float(move @ state.gradient) < 0 and (system.diagonal() > 0).all() else None
 
 
-def _sufficient_decrease(
-    loss: Loss, theta: Array, move: Array, state: Evaluation
-) -> tuple[Array, Evaluation | None]:
+def _sufficient_decrease(loss: Loss, theta: Array, move: Array, state: Evaluation) -> tuple[Array, Evaluation | None]:
     """The longest of a few fractions of the step that lowers the loss enough, with the loss there; None if none."""
     value = float(state.per_group.sum())
     slope = float(move @ state.gradient)
@@ -177,6 +175,11 @@ def _sufficient_decrease(
         if float(moved.per_group.sum()) <= allowed:
             return fraction * move, moved
     return move, None
+
+
+def factorize_at(loss: Loss, theta: Array) -> ArrowSystem | None:
+    """The factorised expected information at theta, or None where it is singular."""
+    return _try_factorize(loss, loss.evaluate(theta), 0.0)
 
 
 def _try_factorize(loss: Loss, state: Evaluation, damping: float) -> ArrowSystem | None:

@@ -115,9 +115,7 @@ class FullInformation:
         return Evaluation(
             per_group=self._loss(implied.Sigma, sums),
             gradient=self.model.add_up(per_entry),
-            information=hessian_from_moments(
-                entries, kinds, implied, Delta, moments, sums.Omega, sums.mean_part
-            ),
+            information=hessian_from_moments(entries, kinds, implied, Delta, moments, sums.Omega, sums.mean_part),
         )
 
     def evaluate(self, theta: Array) -> Evaluation:

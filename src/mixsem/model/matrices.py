@@ -203,7 +203,12 @@ def _kinds(matrix: Index, row: Index, column: Index) -> EntryKinds:
     loading, psi, regression, alpha = ((matrix == kind).astype(float) for kind in (LAMBDA, PSI, BETA, ALPHA))
     among = np.isin(matrix, (PSI, BETA, ALPHA))
     return EntryKinds(
-        loading, psi, regression, alpha, np.where(among, row, 0), np.where(np.isin(matrix, (LAMBDA, PSI, BETA)), column, 0)
+        loading,
+        psi,
+        regression,
+        alpha,
+        np.where(among, row, 0),
+        np.where(np.isin(matrix, (LAMBDA, PSI, BETA)), column, 0),
     )
 
 

@@ -26,7 +26,11 @@ def add_higher_order(table: ParameterTable, model: ModelMap, correlation: Array,
         Their variances, shape (G, m).
     """
     for q, factor in enumerate(model.factors):
-        below = [model.factors.index(r.rhs) for r in table.rows if r.lhs == factor and r.op == "=~" and r.rhs in model.factors]
+        below = [
+            model.factors.index(r.rhs)
+            for r in table.rows
+            if r.lhs == factor and r.op == "=~" and r.rhs in model.factors
+        ]
         if not below or any(r.lhs == factor and r.op == "=~" and r.rhs not in model.factors for r in table.rows):
             continue
         among = correlation[np.ix_(below, below)][np.triu_indices(len(below), 1)]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..errors import ModelError, UnsupportedModelError
-from ..measurement.blocks import block_table, partition_factors
 from ..structural.path_model import PathModel
+from ..syntax.blocks import block_table, partition_factors
 from ..syntax.table import ParameterTable, Row
 
 __all__ = ["full_table"]

@@ -7,6 +7,7 @@ notebook and is saved with ``figure.savefig(...)``; with it, the function draws 
 from .clusters import clusters, clusters_data
 from .criteria import criteria, criteria_data
 from .forest import forest, forest_data
+from .invariance import invariance, invariance_data
 from .paths import paths, paths_data
 from .posterior import posterior, posterior_data
 from .prior_variance import prior_variance, prior_variance_data
@@ -21,6 +22,8 @@ __all__ = [
     "criteria_data",
     "forest",
     "forest_data",
+    "invariance",
+    "invariance_data",
     "paths",
     "paths_data",
     "posterior",

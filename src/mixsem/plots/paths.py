@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.patches import Ellipse, PathPatch, Polygon
+from matplotlib.patches import Ellipse, PathPatch, Polygon, Rectangle
 from matplotlib.path import Path
 from numpy.typing import NDArray
 
+from ..equations.fit import SEMFit
 from ..errors import OptionError
 from ..report.frames import tidy
 from ..report.values import display_width, plural
@@ -23,7 +24,7 @@ from .style import INK, NEGATIVE, POSITIVE, cluster_color, cluster_marker, new_f
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["paths", "paths_data"]
+__all__ = ["Geometry", "draw_diagram", "frame_diagram", "paths", "paths_data"]
 
 Array = NDArray[np.float64]
 
@@ -34,25 +35,42 @@ LABEL = np.array([0.2, 0.09])  # half width and height of a coefficient
 
 
 @overload
-def paths(fit: MixtureFit, *, clusters: Sequence[int] | None = ..., figure: None = None) -> Figure: ...
+def paths(
+    fit: MixtureFit | SEMFit,
+    *,
+    clusters: Sequence[int] | None = ...,
+    groups: Sequence[Hashable] | None = ...,
+    figure: None = None,
+) -> Figure: ...
 @overload
 def paths(
-    fit: MixtureFit, *, clusters: Sequence[int] | None = ..., figure: Figure | SubFigure
+    fit: MixtureFit | SEMFit,
+    *,
+    clusters: Sequence[int] | None = ...,
+    groups: Sequence[Hashable] | None = ...,
+    figure: Figure | SubFigure,
 ) -> Figure | SubFigure: ...
 def paths(
-    fit: MixtureFit, *, clusters: Sequence[int] | None = None, figure: Figure | SubFigure | None = None
+    fit: MixtureFit | SEMFit,
+    *,
+    clusters: Sequence[int] | None = None,
+    groups: Sequence[Hashable] | None = None,
+    figure: Figure | SubFigure | None = None,
 ) -> Figure | SubFigure:
-    """Draw one path diagram per cluster, causes at the left.
+    """Draw one path diagram per cluster of a mixture, or per group of a structural equation model; causes at the left.
 
     Arrows are wider for larger regressions; negative ones are dashed and coloured. An equals sign marks regressions
-    that are the same in all clusters. Covariances belong to the groups and are not drawn.
+    that are the same in all clusters or groups. Covariances are not drawn. Observed variables stand in boxes; of a
+    structural equation model without regressions, factors and their items are drawn.
 
     Parameters
     ----------
     fit
-        A mixture.
+        A mixture, or what `cfa`, `sem` or `growth` returned.
     clusters
-        Clusters to draw, numbered from 1; None for all.
+        Clusters of a mixture to draw, numbered from 1; None for all.
+    groups
+        Groups of a structural equation model to draw; None for all, or for the first six.
     figure
         Empty figure or subfigure to draw into; without it a figure is made.
 
@@ -64,14 +82,18 @@ def paths(
     Raises
     ------
     OptionError
-        If `fit` is not one mixture, or there is no such cluster.
+        If `fit` is neither, its arrows run in a circle, or there is no such cluster or group.
     """
+    if isinstance(fit, SEMFit):
+        from .equation_paths import draw_equations
+
+        return draw_equations(fit, groups, figure)
     require_fit(fit, "paths")
     chosen = _chosen(fit, clusters)
     data = paths_data(fit)
     names = [wrap(factor, 13) for factor in fit.path.factors]
     titles = [_title(fit, cluster) for cluster in chosen]
-    geometry = _Geometry(names, _edges(fit), max(TITLE_AT + text_width(title, TITLE_SIZE) for title in titles))
+    geometry = Geometry(names, _edges(fit), max(TITLE_AT + text_width(title, TITLE_SIZE) for title in titles))
     columns = min(len(chosen), max(1, int(WIDEST // geometry.size[0])))
     rows = -(-len(chosen) // columns)
     if figure is None:
@@ -82,19 +104,24 @@ def paths(
         row, column = divmod(position, columns)
         # Places are in inches, so the axes fill their part of the figure exactly.
         ax = figure.add_axes((column / columns, 1 - (row + 1) / rows, 1 / columns, 1 / rows))
-        _frame(ax, geometry, cluster, titles[position])
-        _draw(ax, geometry, names, data[data["cluster"] == cluster], scale, several=fit.k > 1)
+        frame_diagram(ax, geometry, cluster, titles[position])
+        draw_diagram(ax, geometry, names, data[data["cluster"] == cluster], scale, several=fit.k > 1)
     return figure
 
 
-def paths_data(fit: MixtureFit) -> pd.DataFrame:
+def paths_data(fit: MixtureFit | SEMFit) -> pd.DataFrame:
     """Return what `paths` draws.
 
     Returns
     -------
     pandas.DataFrame
-        One row per arrow: ``cluster``, ``outcome``, ``predictor``, ``estimate``, ``equal``, ``fixed``.
+        One row per arrow: ``cluster`` (``group`` of a structural equation model), ``outcome``, ``predictor``,
+        ``estimate``, ``equal``, ``fixed``.
     """
+    if isinstance(fit, SEMFit):
+        from .equation_paths import equation_paths_data
+
+        return equation_paths_data(fit)
     require_fit(fit, "paths")
     return tidy(fit)
 
@@ -113,7 +140,7 @@ def _edges(fit: MixtureFit) -> list[tuple[int, int]]:
     return [(int(i), int(j)) for j, i in zip(fit.path.outcome, fit.path.predictor, strict=True)]
 
 
-class _Geometry:
+class Geometry:
     """Places in inches: ellipses that hold the longest name, the lines between them, and where numbers stand."""
 
     def __init__(self, names: Sequence[str], edges: Sequence[tuple[int, int]], heading: float) -> None:
@@ -184,25 +211,39 @@ def _overlap(point: Array, others: Array, reach: Array) -> float:
     return float(inside.clip(0).sum())
 
 
-def _draw(
-    ax: Axes, geometry: _Geometry, names: Sequence[str], rows: pd.DataFrame, scale: float, *, several: bool
+def draw_diagram(
+    ax: Axes,
+    geometry: Geometry,
+    names: Sequence[str],
+    rows: pd.DataFrame,
+    scale: float,
+    *,
+    several: bool,
+    boxes: Sequence[int] = (),
 ) -> None:
-    """One diagram: arrows, then ellipses, then coefficients on top."""
+    """One diagram: arrows, then ellipses (boxes for the nodes in `boxes`), then coefficients on top."""
     row: Any  # what pandas yields has no static type
+    number = str(rows.iloc[0, 0])
     for e, row in enumerate(rows.itertuples()):
         x, y = geometry.places[e]
         share = abs(row.estimate) / scale
         negative = row.estimate < 0
         color = tint(NEGATIVE if negative else POSITIVE, 0.45 + 0.55 * min(share * 1.5, 1))
-        _arrow(ax, geometry.curves[e], share, color, dashed=negative, name=f"arrow-{row.cluster}-{e}")
+        _arrow(ax, geometry.curves[e], share, color, dashed=negative, name=f"arrow-{number}-{e}")
         ax.text(
             x, y, f"{row.estimate:z.2f}".replace("-", "−") + (" =" if row.equal and several else ""),
             ha="center", va="center", fontsize=7.5, color=color if share > 0.3 else INK, zorder=5,
             bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"},
         )  # fmt: skip
     width, height = 2 * geometry.radius
-    for (x, y), name in zip(geometry.centres, names, strict=True):
-        ax.add_patch(Ellipse((x, y), width, height, facecolor="white", edgecolor=INK, zorder=3))
+    for node, ((x, y), name) in enumerate(zip(geometry.centres, names, strict=True)):
+        if node in boxes:
+            corner = (x - 0.46 * width, y - 0.4 * height)
+            shape: Ellipse | Rectangle = Rectangle(corner, 0.92 * width, 0.8 * height)
+        else:
+            shape = Ellipse((x, y), width, height)
+        shape.set(facecolor="white", edgecolor=INK, zorder=3)
+        ax.add_patch(shape)
         ax.text(x, y, name, ha="center", va="center", fontsize=7.5, color=INK, zorder=4, linespacing=1.1)
 
 
@@ -231,14 +272,16 @@ def _title(fit: MixtureFit, cluster: int) -> str:
     return f"Cluster {cluster}: {groups}, proportion {fit.proportions[cluster - 1]:.2f}"
 
 
-def _frame(ax: Axes, geometry: _Geometry, cluster: int, title: str) -> None:
-    """Extent and heading of one diagram."""
+def frame_diagram(ax: Axes, geometry: Geometry, cluster: int, title: str) -> None:
+    """Extent and heading of one diagram; cluster 0 has no mark."""
     (left, bottom), (right, top) = geometry.low, geometry.high
     ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     ax.set_axis_off()
-    if title:
+    if title and cluster:
         ax.plot(
             [left + 0.12], [top - 0.14], linestyle="none", markersize=7, color=cluster_color(cluster),
             marker=cluster_marker(cluster), markeredgecolor=INK, markeredgewidth=0.8,
         )  # fmt: skip
-        ax.text(left + TITLE_AT, top - 0.14, title, va="center", fontsize=TITLE_SIZE, color=INK)
+    if title:
+        begin = left + (TITLE_AT if cluster else MARGIN)
+        ax.text(begin, top - 0.14, title, va="center", fontsize=TITLE_SIZE, color=INK)

@@ -26,11 +26,14 @@ __all__ = [
     "prior_entries",
     "prior_words",
     "sampling_words",
+    "step1_entries",
     "variation_words",
 ]
 
 #: Libraries that the draws depend on.
 PACKAGES = ("nutpie", "numba", "numpy")
+#: Warnings that say whether draws can be trusted.
+ABOUT_DRAWS = ("SamplingWarning", "DivergenceWarning", "ApproximationWarning")
 
 
 def model_name(fit: BayesianFit) -> str:
@@ -52,6 +55,19 @@ def bayesian_facts(fit: BayesianFit) -> tuple[tuple[str, str], ...]:
         ("Posterior", sampling_words(fit)),
     ]
     return tuple((name, one_line(text)) for name, text in facts)
+
+
+def step1_entries(measurement: object) -> tuple[tuple[str, str], ...]:
+    """A Bayesian step 1 in a line, as a pair of what and how, for the summary of the clusters; otherwise nothing.
+
+    R-hat takes seconds to compute with many groups: what is said is whether step 1 warned of its draws.
+    """
+    if not isinstance(measurement, BayesianFit):
+        return ()
+    varies = "; ".join(f"{what[0].lower()}{what[1:]}: {how}" for what, how in variation_words(measurement)[:1])
+    warned = any(notice.name in ABOUT_DRAWS for notice in measurement.notices)
+    draws = "warnings of its draws, see below" if warned else "no warning of its draws"
+    return (("Step 1", one_line(f"{model_name(measurement)}; {varies}; {draws}")),)
 
 
 def block_words(fit: BayesianFit) -> str:
@@ -106,7 +122,8 @@ def sampling_words(fit: BayesianFit) -> str:
     s = model.sampling
     ignored = "; group means ignored" if model.means == "ignore" else ""
     if model.method != "nuts":
-        return f"approximated (Laplace), {min(s.chains * s.draws, MOST_DRAWS):,} draws per block{ignored}"
+        n = plural(min(s.chains * s.draws, MOST_DRAWS), "draw")
+        return f"Metropolis-Hastings sampler with Laplace proposals, {n} per block{ignored}"
     return (
         f"No-U-Turn sampler, {plural(s.chains, 'chain')} of {plural(s.draws, 'draw')} per block after"
         f" {s.warmup:,} of warm-up, target acceptance {s.target_accept:g}{ignored}"
@@ -227,10 +244,10 @@ def bayesian_methods(fit: BayesianFit) -> str:
             f" {'any two groups' if model.symmetric else 'a group and the reference group'}:"
             f" {_variances(model, fit)}. Unique variances and factor (co)variances were free in every group."
         )
-    with_what = f"nutpie {version('nutpie')}" if model.method == "nuts" else "at the posterior mode"
+    with_what = f" (nutpie {version('nutpie')})" if model.method == "nuts" else ""
     text += (
         f" Factor scores{'' if model.means == 'ignore' else ' and group means'} were integrated out. Priors:"
-        f" {_preset(fit).replace(';', ',')}. Posterior: {sampling_words(fit)} ({with_what})."
+        f" {_preset(fit).replace(';', ',')}. Posterior: {sampling_words(fit)}{with_what}."
     )
     return text + (
         " In step 2 factor scores were single indicators of the factors: their loadings (reliabilities) and unique"

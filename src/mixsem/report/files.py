@@ -7,16 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..equations.fit import SEMFit
 from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import MeasurementFit
 from ..structural.choice import choose_clusters
 from ..structural.fit import MixtureFit
 from ..structural.select import MixtureSelection
 from .bayesian_section import bayesian_details
+from .equation_report import equation_record, equation_report
 from .folder import write_folder
 from .frames import clusters, glance, tidy
 from .html import html_report
-from .names import RESULT_FILES
+from .names import EQUATION_FILES, RESULT_FILES
 from .record import fit_record
 from .reproduce import python_code, settings_in_words
 
@@ -27,7 +29,7 @@ __all__ = ["save_results"]
 
 
 def save_results(
-    fits: MixtureFit | MixtureSelection,
+    fits: MixtureFit | MixtureSelection | SEMFit,
     folder: str | Path,
     *,
     measurement: MeasurementFit | BayesianFit | None = None,
@@ -42,12 +44,14 @@ def save_results(
 
     ``report.html`` (self-contained), ``clusters.csv`` (group, cluster, probability), ``coefficients.csv``
     (cluster, outcome, predictor, estimate), ``selection.csv``, ``fit.json`` and, if there was a measurement
-    model, ``moments.json``. Files of these names are replaced, others are left alone. Numbers are unrounded.
+    model, ``moments.json``; of a structural equation model ``report.html``, ``parameters.csv`` and ``fit.json``.
+    Files of these names are replaced, others are left alone. Numbers are unrounded.
 
     Parameters
     ----------
     fits
-        What `mmgsem` or `StructuralMixture` returned.
+        What `mmgsem` or `StructuralMixture` returned, or `cfa`, `sem` or `growth`; for these only the options `title`,
+        `source` and `command` matter.
     folder
         Where to write; made if needed.
     measurement
@@ -91,6 +95,8 @@ def save_results(
     ...     print(*files)
     report.html clusters.csv coefficients.csv selection.csv fit.json
     """
+    if isinstance(fits, SEMFit):
+        return _save_equations(fits, folder, title=title, source=source, command=command)
     selection = MixtureSelection((fits,)) if isinstance(fits, MixtureFit) else fits
     choice = choose_clusters(selection, choose)
     fit = selection[choice.k]
@@ -121,6 +127,17 @@ def save_results(
     }
     # A title from a terminal in another encoding may hold what UTF-8 cannot.
     contents = {name: texts[name].encode("utf-8", "replace") for name in RESULT_FILES if texts[name]}
+    return dict(zip(contents, write_folder(folder, contents), strict=True))
+
+
+def _save_equations(fit: SEMFit, folder: str | Path, *, title: str, source: str, command: str) -> dict[str, Path]:
+    """The files of a structural equation model."""
+    texts = {
+        "report.html": equation_report(fit, title=title, source=source, command=command),
+        "parameters.csv": _csv(tidy(fit)),
+        "fit.json": _json_lines(equation_record(fit, title=title)),
+    }
+    contents = {name: texts[name].encode("utf-8", "replace") for name in EQUATION_FILES}
     return dict(zip(contents, write_folder(folder, contents), strict=True))
 
 

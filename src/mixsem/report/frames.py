@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..equations.fit import SEMFit
+from ..equations.sam import SAMFit
 from ..errors import OptionError
 from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import BlockFit, MeasurementFit
@@ -14,6 +16,7 @@ from ..multilevel.fit import MultilevelFit
 from ..structural.fit import MixtureFit
 from ..structural.select import MixtureSelection
 from .bayesian_frames import bayesian_glance, bayesian_parameters
+from .equation_frames import equation_glance, equation_parameters, two_step_glance
 from .multilevel_tables import multilevel_glance, multilevel_parameters
 
 if TYPE_CHECKING:
@@ -40,6 +43,9 @@ def tidy(fit: object) -> pd.DataFrame:
         mean), ``sd``, ``lower``, ``upper`` (95% interval), where ``what`` is ``"group"`` (value in that group; of other
         rows ``group`` is None), ``"equal"`` over groups, ``"fixed"``, or ``"mean"`` or ``"sd"`` over groups; means and
         SDs of random variances and correlations are on the ``scale`` named there.
+        Of a `SEMFit` or `SAMFit`: ``group``, ``lhs``, ``op``, ``rhs``, ``label``, ``estimate``, ``se``, ``z``,
+        ``p_value``, ``lower``, ``upper`` (95% interval), ``std_all``, ``free``; after the groups, defined parameters
+        (``:=``), which belong to none.
         Of a `MixtureFit`: ``cluster``, ``outcome``, ``predictor``, ``estimate``, ``equal`` (the same in all
         clusters), ``fixed``. Of a `MixtureSelection`: the same with ``k``, the number of clusters.
         Of a `MultilevelFit`: ``lhs``, ``op``, ``rhs``, ``what`` (``"equal"`` over groups; ``"mean"`` or ``"sd"`` over
@@ -77,7 +83,9 @@ def glance(fit: object) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Of a `MeasurementFit` one row per measurement block with its fit measures; of a `BayesianFit` the same with
+        Of a `SEMFit` one row with sizes, test, fit measures and their corrected forms, missing where the estimator has
+        none; of a `SAMFit` one row with sizes and the test of step 2; of a `MeasurementFit` one row per measurement
+        block with its fit measures; of a `BayesianFit` the same with
         fit measures from the draws, R-hat and effective sample sizes; of a `MixtureFit` one row
         with log-likelihoods, parameters, information criteria (``_observed``: on the log-likelihood of the
         indicators), entropy R2 and starts; of a `MixtureSelection` one such row per number of clusters; of a
@@ -214,6 +222,10 @@ tidy.register(MultilevelFit, multilevel_parameters)
 glance.register(MultilevelFit, multilevel_glance)
 tidy.register(BayesianFit, bayesian_parameters)
 glance.register(BayesianFit, bayesian_glance)
+tidy.register(SEMFit, equation_parameters)
+tidy.register(SAMFit, equation_parameters)
+glance.register(SAMFit, two_step_glance)
+glance.register(SEMFit, equation_glance)
 
 
 def _unknown(fit: object, function: str) -> OptionError:

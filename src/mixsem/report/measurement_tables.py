@@ -28,9 +28,19 @@ def measurement_facts(fit: MeasurementFit) -> tuple[tuple[str, str], ...]:
     ]
     if n.size > 1:
         facts.append(("Equal over groups", _equality(specification.equal, specification.partial)))
-    means = ", means of the items included" if n.size > 1 else ""
-    facts.append(("Log-likelihood", f"{fit.loglik:,.2f}, {fit.n_params:,} free parameters{means}"))
+    if specification.ordered:
+        facts.append(("Estimator", f"diagonally weighted least squares on polychoric correlations; {_ordered(fit)}"))
+        facts.append(("Free parameters", f"{fit.n_params:,}, thresholds of every group included"))
+    else:
+        means = ", means of the items included" if n.size > 1 else ""
+        facts.append(("Log-likelihood", f"{fit.loglik:,.2f}, {fit.n_params:,} free parameters{means}"))
     return tuple((name, one_line(text)) for name, text in facts)
+
+
+def _ordered(fit: MeasurementFit) -> str:
+    """Which items are ordered."""
+    names = fit.specification.ordered
+    return "all items ordered" if names is True else f"ordered: {', '.join(_listed(names))}"
 
 
 def _blocks(fit: MeasurementFit) -> str:
@@ -70,9 +80,10 @@ def fit_table(fit: MeasurementFit) -> Table:
         Column("srmr", "SRMR", "decimal3"),
     )
     records = [{"block": ", ".join(block.factors), **block.measures.to_dict()} for block in fit.blocks]
-    return Table.from_records(
-        "Fit of the measurement blocks", columns, records, ["lower, upper: 90% confidence interval of RMSEA."]
-    )
+    notes = ["lower, upper: 90% confidence interval of RMSEA."]
+    if fit.specification.ordered:
+        notes.append("χ² and what follows from it: corrected in mean and variance (scaled and shifted).")
+    return Table.from_records("Fit of the measurement blocks", columns, records, notes)
 
 
 def loading_table(fit: MeasurementFit) -> Table:

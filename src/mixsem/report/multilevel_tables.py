@@ -41,7 +41,7 @@ def multilevel_facts(fit: MultilevelFit) -> tuple[tuple[str, str], ...]:
     facts = (
         ("People", people),
         ("Random over groups", ", ".join(as_names(spec.random)) or "nothing"),
-        ("Posterior", kept if spec.method == "nuts" else f"approximated, {draws.flat.shape[0]:,} draws"),
+        ("Posterior", kept if spec.method == "nuts" else f"{plural(len(draws.flat), 'draw')} with Laplace proposals"),
     )
     return tuple((name, one_line(text)) for name, text in facts)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["RESULT_FILES"]
+__all__ = ["EQUATION_FILES", "INVARIANCE_FILES", "RESULT_FILES"]
 
 RESULT_FILES = (
     "report.html",
@@ -12,3 +12,7 @@ RESULT_FILES = (
     "moments.json",
     "fit.json",
 )
+
+EQUATION_FILES = ("report.html", "parameters.csv", "fit.json")
+
+INVARIANCE_FILES = ("report.html", "invariance.csv", "noninvariance.csv", "invariance.svg")

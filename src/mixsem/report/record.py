@@ -112,6 +112,8 @@ def _settings(
         "seed": seed,
         "min_size": min_size,
     }
+    if measurement is not None:
+        settings["missing"] = measurement.moments.missing
     if isinstance(measurement, BayesianFit):
         return settings | bayesian_settings(measurement)
     if measurement is not None:
@@ -122,6 +124,7 @@ def _settings(
             "partial": model.partial,
             "blocks": model.blocks,
             "std_lv": model.std_lv,
+            "ordered": model.ordered,
         }
     return settings
 

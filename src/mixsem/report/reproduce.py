@@ -48,8 +48,11 @@ def settings_in_words(
     if measurement is not None:
         words |= {"Groups are in": measurement.moments.group} if measurement.moments.group else {}
     if min_size is not None:
-        words["Smallest group"] = f"{min_size:,} complete rows; smaller groups were left out"
+        incomplete = measurement is not None and measurement.moments.missing == "ml"
+        kind = "rows with an answer" if incomplete else "complete rows"
+        words["Smallest group"] = f"{min_size:,} {kind}; smaller groups were left out"
     if measurement is not None:
+        words |= _missing_words(measurement)
         words |= _differences(measurement)
         blocks = [block.factors for block in measurement.blocks]
         words["Measurement blocks"] = "; ".join(_listed(block) for block in blocks)
@@ -62,6 +65,13 @@ def settings_in_words(
     words["Random starts"] = _starts(fits)
     words["Seed"] = "none was written down" if seed is None else str(seed)
     return words
+
+
+def _missing_words(measurement: MeasurementFit | BayesianFit) -> dict[str, str]:
+    """How incomplete rows were used, if they were."""
+    if measurement.moments.missing == "listwise":
+        return {}
+    return {"Missing values": "means and covariances estimated from all answers (maximum likelihood)"}
 
 
 def _differences(measurement: MeasurementFit | BayesianFit) -> dict[str, str]:
@@ -137,7 +147,7 @@ def _step1_arguments(measurement: MeasurementFit | BayesianFit) -> dict[str, str
     if isinstance(measurement, BayesianFit):
         return bayesian_arguments(measurement)
     own = {name: repr(value) for name, value in _changed(measurement.specification).items() if name != "measurement"}
-    return own if set(own) <= {"equal", "partial", "blocks"} else None
+    return own if set(own) <= {"equal", "partial", "blocks", "missing", "ordered"} else None
 
 
 def _reading(measurement: MeasurementFit | BayesianFit, min_size: int | None) -> str:
@@ -150,12 +160,21 @@ def _reading(measurement: MeasurementFit | BayesianFit, min_size: int | None) ->
             "data = ...  # a data frame with one row per person, or the moments:"
             ' mx.SampleMoments.load("moments.json")\n'
         )
+    ordered = getattr(measurement.specification, "ordered", ())
+    if ordered:
+        return (
+            f"items = {list(items)!r}\n"
+            "data = ...  # a data frame with one row per person\n"
+            f"moments = mx.data.OrdinalMoments.from_frame(data, items, {group!r}, ordered={ordered!r},"
+            f" min_size={min_size})\n"
+        )
+    missing = "" if measurement.moments.missing == "listwise" else f", missing={measurement.moments.missing!r}"
     rows = (items[i : i + PER_LINE] for i in range(0, len(items), PER_LINE))
     listed = "".join(f"    {', '.join(map(repr, row))},\n" for row in rows)
     return (
         f"items = [\n{listed}]\n"
         "data = ...  # a data frame with one row per person\n"
-        f"moments = mx.SampleMoments.from_frame(data, items, {group!r}, min_size={min_size})\n"
+        f"moments = mx.SampleMoments.from_frame(data, items, {group!r}, min_size={min_size}{missing})\n"
         '# or the moments that were fitted: moments = mx.SampleMoments.load("moments.json")\n'
     )
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import singledispatch
 
+from ..equations.fit import SEMFit
+from ..equations.sam import SAMFit
 from ..errors import Notice, OptionError
 from ..factors.moments import FactorMoments
 from ..measurement.bayes_fit import BayesianFit
 from ..measurement.bayes_measures import BayesFitMeasures
 from ..measurement.diagnostics import Diagnostics, diagnostics
 from ..measurement.fit import MeasurementFit
+from ..measurement.invariance import InvarianceTest
+from ..measurement.invariance_alignment import Alignment
+from ..measurement.invariance_random import RandomEffectSteps
+from ..measurement.invariance_search import NonInvariance
 from ..measurement.prior_grid import PriorVarianceChoice
 from ..multilevel.compare import GroupComparison
 from ..multilevel.fit import MultilevelFit
@@ -19,10 +25,12 @@ from ..structural.select import MixtureSelection
 from .bayes_tables import choice_entries, measures_table, variance_table
 from .bayesian_frames import bayesian_parameters, loading_variation
 from .bayesian_tables import bayesian_loading_table
-from .bayesian_words import bayesian_facts, model_name
+from .bayesian_words import bayesian_facts, model_name, step1_entries
 from .diagnostic_tables import diagnostics_table
 from .document import Listing, Prose, Summary
+from .equation_summary import equation_summary, two_step_summary
 from .factor_tables import correlation_table, factor_facts, factor_table
+from .invariance_words import alignment_summary, random_summary, search_summary, test_summary
 from .measurement_tables import fit_table, loading_table, measurement_facts
 from .mixture_tables import (
     coefficient_table,
@@ -129,7 +137,9 @@ def _summary_selection(selection: MixtureSelection) -> Summary:
             Listing("What the criteria choose", choice_lines(selection)),
             Prose("Before you follow them", remarks, bullets=True),
         )
-    return Summary(title, (selection_table(selection), *words, *warning_listing(selection.notices)))
+    step1 = step1_entries(first.moments.measurement)
+    facts = (Listing("", step1),) if step1 else ()
+    return Summary(title, (*facts, selection_table(selection), *words, *warning_listing(selection.notices)))
 
 
 @summary.register(MeasurementFit)
@@ -147,6 +157,22 @@ def _summary_measurement(fit: MeasurementFit) -> Summary:
             *warning_listing(fit.notices),
         ),
     )
+
+
+@summary.register(SEMFit)
+def _summary_equations(fit: SEMFit) -> Summary:
+    return equation_summary(fit, warning_listing(fit.notices))
+
+
+@summary.register(SAMFit)
+def _summary_two_steps(fit: SAMFit) -> Summary:
+    return two_step_summary(fit, warning_listing(fit.notices))
+
+
+summary.register(InvarianceTest)(test_summary)
+summary.register(NonInvariance)(search_summary)
+summary.register(Alignment)(alignment_summary)
+summary.register(RandomEffectSteps)(random_summary)
 
 
 @summary.register(BayesianFit)
@@ -221,4 +247,4 @@ def _solution_facts(fit: MixtureFit) -> tuple[tuple[str, str], ...]:
     if fit.k > 1:
         facts.append(("Entropy R²", f"{fit.entropy_r2:.3f}"))
         facts.append(("Random starts", starts_text(fit)))
-    return tuple(facts)
+    return (*facts, *step1_entries(fit.moments.measurement))

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Notice, UnusedFactorWarning, notify
+from ..errors import Notice, OptionError, UnusedFactorWarning, notify
 from ..factors.moments import FactorMoments
 from ..kernels.mixture import EMData
-from ..options import Names, as_names
+from ..options import Names, as_names, require_progress
 from .checks import mixture_notices
 from .em import EMSettings, EMState, initial_weights, own_coefficients, run_em, settle, start_from
 from .fit import SAME_SOLUTION, MixtureFit, StartRecord
@@ -75,7 +75,8 @@ class StructuralMixture:
     References
     ----------
     Perez Alonso, Rosseel, Vermunt & De Roover (2024), Mixture multigroup structural equation modeling.
-    Psychological Methods. Zhao et al. (2025), Mixture multilevel structural equation modeling.
+    Psychological Methods. Zhao, Vermunt & De Roover (2025), Mixture multilevel SEM vs. multilevel SEM for comparing
+    structural relations across groups in presence of measurement non-invariance. Frontiers in Psychology 16.
     """
 
     structural: str
@@ -112,11 +113,14 @@ class StructuralMixture:
         ModelSyntaxError, ModelError, UnsupportedModelError
             If the structural model cannot be read or used.
         OptionError
-            If an option is outside what is allowed, such as k larger than the number of groups.
+            If an option is outside what is allowed, such as k larger than the number of groups, or `moments` are
+            something else, such as the measurement model itself.
         """
+        _require_moments(moments)
         numbers = cluster_numbers(self.k, moments.n_groups)
         check_options(self, seed)
-        path = compile_structural(self.structural, moments.factors, equal=as_names(self.equal))
+        require_progress(progress)
+        path = compile_structural(self.structural, moments.factors, equal=as_names(self.equal, "equal"))
         used, remarks = _restrict(moments, path)
         data = em_data(path, used, by_group=self.residuals == "group", floor=self.residual_floor)
         own, own_products = own_coefficients(data)
@@ -129,6 +133,16 @@ class StructuralMixture:
             notify(checks)
         notify(remarks)
         return fits[0] if isinstance(self.k, int | np.integer) else MixtureSelection(tuple(fits))
+
+
+def _require_moments(moments: object) -> None:
+    """Refuse what step 1 returned, and data: step 2 comes in between."""
+    if not isinstance(moments, FactorMoments):
+        raise OptionError(
+            f"StructuralMixture.fit() got a {type(moments).__name__}",
+            allowed="FactorMoments",
+            todo="call factor_moments(step1) on what .fit() of MGCFA, MLCFA or MGBCFA returned, and give its result",
+        )
 
 
 def _restrict(moments: FactorMoments, path: PathModel) -> tuple[FactorMoments, tuple[Notice, ...]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import OptionError
+from ..options import require_seed
 
 if TYPE_CHECKING:
     from .mixture import StructuralMixture
@@ -52,5 +53,4 @@ def check_options(spec: StructuralMixture, seed: int | None) -> None:
         raise OptionError(
             f"residual_floor={spec.residual_floor!r}", allowed="a share between 0 and 1", todo="use 0.001, the default"
         )
-    if seed is not None and (not _is_whole(seed) or seed < 0):
-        raise OptionError(f"seed={seed!r}", allowed="a whole number, 0 or more", todo="choose any, such as seed=1")
+    require_seed(seed)

@@ -75,9 +75,7 @@ def oriented(key: Key, variables: Sequence[str]) -> Key:
     return key
 
 
-def build_grid(
-    syntax: ModelSyntax, groups: Sequence[Hashable], variables: Variables, defaults: Defaults
-) -> Grid:
+def build_grid(syntax: ModelSyntax, groups: Sequence[Hashable], variables: Variables, defaults: Defaults) -> Grid:
     """Write out the model of every group, defaults included, and lay the groups side by side."""
     _require_known_blocks(syntax, groups)
     models = []
@@ -143,7 +141,8 @@ def _require_complete(variables: Variables, written: dict[Key, Cell], group: Has
         missing = [name for name in names if name not in present]
         if missing:
             raise ModelError(
-                f"the {what} '{missing[0]}' " + ("is not used" if missing[0] in variables.structural else "has no loading")
+                f"the {what} '{missing[0]}' "
+                + ("is not used" if missing[0] in variables.structural else "has no loading")
                 + f" in group {group!r}",
                 allowed="the same factors and items in all groups",
                 todo="write what all groups share before the first 'group:' header",

@@ -209,8 +209,8 @@ def build_table(
 ) -> ParameterTable:
     """List the parameters of any model under given defaults; what a method can use of it is decided where it is.
 
-    Parameters and errors are those of `measurement_table`, `kinds` are those that `equal` may name. Values of covariates' moments are NaN in ``fixed``: they
-    are the group's own, to be filled in from the data.
+    Parameters and errors are those of `measurement_table`; `kinds` are those that `equal` may name. Values of
+    covariates' moments are NaN in ``fixed``: they are the group's own, to be filled in from the data.
     """
     if not groups:
         raise OptionError("groups= is empty", allowed="one label per group", todo="for a single group, pass one")

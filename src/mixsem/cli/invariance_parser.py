@@ -1,0 +1,67 @@
+"""The arguments of ``mixsem invariance``, as argparse knows them."""
+
+from __future__ import annotations
+
+import argparse
+
+__all__ = ["add_invariance"]
+
+
+def add_invariance(parser: argparse.ArgumentParser) -> None:
+    """Describe the command."""
+    parser.description = (
+        "Test measurement invariance over groups: configural, metric, scalar, strict. With --search, find the items"
+        " whose loadings differ. With --out it writes report.html, invariance.csv, noninvariance.csv and"
+        " invariance.svg."
+    )
+    parser.add_argument(
+        "data",
+        metavar="DATA",
+        help="table with one row per person (.csv, .csv.gz, .tsv, .parquet, .arrow, .feather), or moments file"
+        " (.json, .json.gz)",
+    )
+    parser.add_argument("--group", metavar="COLUMN", help="column of the groups (not for moments)")
+    parser.add_argument(
+        "--measurement",
+        required=True,
+        metavar="FILE",
+        help="measurement model: a text file in lavaan syntax, or the model itself (anything that contains '~')",
+    )
+    parser.add_argument(
+        "--levels", nargs="+", action="extend", metavar="LEVEL", help="configural metric scalar strict (all of them)"
+    )
+    parser.add_argument(
+        "--partial",
+        nargs="+",
+        action="extend",
+        metavar="PARAMETER",
+        help='parameters free at all levels, such as "F =~ x3" "x3 ~ 1"',
+    )
+    parser.add_argument("--estimator", default="ML", metavar="NAME", help="ML (default), MLR, MLM, GLS, ...")
+    parser.add_argument(
+        "--missing",
+        default="listwise",
+        metavar="HOW",
+        help="listwise (drop rows with a missing value, default) or ml (use every answer: full information)",
+    )
+    parser.add_argument("--min-size", metavar="N", help="leave out groups with fewer complete rows")
+    parser.add_argument("--blocks", default="joint", metavar="HOW", help='joint (default), factor, or "F1,F2;F3"')
+    parser.add_argument("--search", action="store_true", help="search for non-invariant items")
+    parser.add_argument(
+        "--kinds",
+        nargs="+",
+        action="extend",
+        metavar="KIND",
+        help="what to search among: loadings (default), intercepts",
+    )
+    parser.add_argument(
+        "--threshold",
+        metavar="SIZE",
+        help="least standardized deviation that counts in the search (0.1)",
+    )
+    parser.add_argument(
+        "--min-share", metavar="SHARE", help="share of the groups that must deviate before an item is freed (0)"
+    )
+    parser.add_argument("--out", metavar="DIR", help="folder for the results; made if needed")
+    parser.add_argument("--title", default="", metavar="TEXT", help="title of the report")
+    parser.add_argument("--quiet", action="store_true", help="print the path of the result and errors, nothing else")

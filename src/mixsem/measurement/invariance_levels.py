@@ -1,0 +1,80 @@
+"""Levels of measurement invariance: what is equal at each, and fits of a model at one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from ..data.intake import Data
+from ..equations.checks import sem_notices
+from ..equations.compiled import compile_sem
+from ..equations.data import SEMData
+from ..equations.estimators import estimator_of
+from ..equations.fit import SEMFit
+from ..equations.fitting import estimate
+from ..equations.specification import SEM
+from ..errors import DataError, OptionError, did_you_mean
+from ..options import Names, as_names
+
+__all__ = ["LEVELS", "fit_model", "require_groups", "require_levels"]
+
+LEVELS: dict[str, tuple[str, ...]] = {
+    "configural": (),
+    "metric": ("loadings",),
+    "scalar": ("loadings", "intercepts"),
+    "strict": ("loadings", "intercepts", "residuals"),
+}
+"""What is equal over groups at each level, from the weakest to the strongest."""
+
+
+def require_levels(levels: Names, *, ordered: bool = False) -> tuple[str, ...]:
+    """Check the levels asked for; they come back from the weakest to the strongest.
+
+    Raises
+    ------
+    OptionError
+        If one is not known or comes twice, there is none, or ordered items have intercepts to compare.
+    """
+    given = as_names(levels, "levels")
+    for level in given:
+        if level not in LEVELS:
+            raise OptionError(
+                f"levels= names {level!r}", allowed=", ".join(map(repr, LEVELS)), todo=did_you_mean(level, LEVELS)
+            )
+    if not given or len(set(given)) < len(given):
+        raise OptionError(f"levels={given!r}", allowed="one or more different levels of " + ", ".join(LEVELS))
+    if ordered and {"scalar", "strict"} & set(given):
+        raise OptionError(
+            "levels 'scalar' and 'strict' with ordered= items, whose thresholds are free in every group",
+            allowed="'configural' and 'metric'",
+            todo="add levels=('configural', 'metric')",
+        )
+    return tuple(level for level in LEVELS if level in given)
+
+
+def require_groups(groups: Sequence[Hashable]) -> None:
+    """Refuse data with a single group.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two groups.
+    """
+    if len(groups) < 2:
+        raise DataError(
+            "the data have a single group: there is nothing to compare",
+            allowed="two groups or more",
+            todo="name the column of the groups with group=, and look whether it has more than one value",
+        )
+
+
+def fit_model(specification: SEM, data: Data | SEMData, group: str | None = None) -> SEMFit:
+    """Fit a model without issuing its notices: many models are fitted, and each piece of trouble is told once."""
+    compiled = compile_sem(specification, data, group)
+    require_groups(compiled.groups)
+    optimum = estimate(compiled)
+    return SEMFit(specification, compiled, optimum, tuple(sem_notices(compiled, optimum)))
+
+
+def has_corrected_test(estimator: str) -> bool:
+    """Whether an estimator corrects its test for non-normal data."""
+    return estimator_of(estimator).test != "standard"
