@@ -16,6 +16,7 @@ import bayes_step1
 import laplace_vs_mcmc
 import recovery
 import sbc
+import sem_vs_lavaan
 import step1_vs_lavaan
 import step3
 
@@ -25,9 +26,14 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--check"]:
         step3.main()
         step1_vs_lavaan.main(variants=("estimates-simple",))
-        checks = [recovery.main(n_data_sets=5), bayes_step1.main(check=True), laplace_vs_mcmc.main(check=True)]
+        checks = [
+            sem_vs_lavaan.main(["--check"]),
+            recovery.main(n_data_sets=5),
+            bayes_step1.main(check=True),
+            laplace_vs_mcmc.main(check=True),
+        ]
         return int(not all(checks))
-    scripts = (step3, step1_vs_lavaan, recovery, bayes_step1, bayes_recovery, laplace_vs_mcmc, sbc)
+    scripts = (step3, step1_vs_lavaan, sem_vs_lavaan, recovery, bayes_step1, bayes_recovery, laplace_vs_mcmc, sbc)
     return int(not all([script.main() for script in scripts]))
 
 

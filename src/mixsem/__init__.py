@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .bayes.draws import Sampling
     from .bayes.priors import Priors
     from .data.moments import SampleMoments
+    from .equations.bootstrap import Bootstrap, bootstrap
     from .equations.compare import ModelComparison, anova
     from .equations.entry import cfa, growth, sem
     from .equations.fit import SEMFit
@@ -39,8 +40,11 @@ if TYPE_CHECKING:
     from .equations.modification import modification_indices
     from .equations.r2 import r2
     from .equations.release import ReleaseScores, release_scores
-    from .equations.sam import SAMFit, sam
+    from .equations.residual import residuals
+    from .equations.sam import sam
+    from .equations.sam_fit import SAMFit
     from .equations.score_tests import ScoreTest, score_test
+    from .equations.simulation import simulate_data
     from .equations.specification import SEM
     from .equations.standardized import standardized
     from .factors.moments import FactorMoments
@@ -53,8 +57,9 @@ if TYPE_CHECKING:
     from .measurement.invariance import InvarianceTest, invariance_test
     from .measurement.invariance_alignment import Alignment, align
     from .measurement.invariance_deviations import loading_deviations
-    from .measurement.invariance_random import RandomEffectSteps, random_effect_steps
+    from .measurement.invariance_random import random_effect_steps
     from .measurement.invariance_search import NonInvariance, find_noninvariance
+    from .measurement.invariance_steps import RandomEffectSteps
     from .measurement.mgbcfa import MGBCFA
     from .measurement.mgcfa import MGCFA
     from .measurement.mlcfa import MLCFA
@@ -78,6 +83,7 @@ __all__ = [
     "SEM",
     "Alignment",
     "BayesianFit",
+    "Bootstrap",
     "FactorMoments",
     "InvarianceTest",
     "MeasurementFit",
@@ -98,6 +104,7 @@ __all__ = [
     "anova",
     "bayes",
     "bayes_fit_measures",
+    "bootstrap",
     "cfa",
     "choose_clusters",
     "choose_prior_variance",
@@ -128,11 +135,13 @@ __all__ = [
     "random_effect_steps",
     "release_scores",
     "report",
+    "residuals",
     "sam",
     "save_results",
     "score_test",
     "sem",
     "simulate",
+    "simulate_data",
     "standardized",
     "structural",
     "summary",
@@ -142,6 +151,10 @@ __all__ = [
 
 #: Where each public name lives; a name that is missing here is a submodule.
 _HOME = {
+    "simulate_data": "equations.simulation",
+    "Bootstrap": "equations.bootstrap",
+    "bootstrap": "equations.bootstrap",
+    "residuals": "equations.residual",
     "ModelComparison": "equations.compare",
     "anova": "equations.compare",
     "fit_measures": "equations.indices",
@@ -170,14 +183,14 @@ _HOME = {
     "find_noninvariance": "measurement.invariance_search",
     "Alignment": "measurement.invariance_alignment",
     "align": "measurement.invariance_alignment",
-    "RandomEffectSteps": "measurement.invariance_random",
+    "RandomEffectSteps": "measurement.invariance_steps",
     "random_effect_steps": "measurement.invariance_random",
     "loading_deviations": "measurement.invariance_deviations",
     "SEM": "equations.specification",
     "standardized": "equations.standardized",
     "r2": "equations.r2",
     "SEMFit": "equations.fit",
-    "SAMFit": "equations.sam",
+    "SAMFit": "equations.sam_fit",
     "sam": "equations.sam",
     "cfa": "equations.entry",
     "sem": "equations.entry",

@@ -96,9 +96,16 @@ def test_quiet_prints_the_folder_only(run: Run, model: str) -> None:
         ),
         (
             (
-                "sem", "model.txt", "survey.csv", "--group", "country", "--group-equal", "loadings",
-                "--group-partial", "trust =~ f9",
-            ),  # fmt: skip
+                "sem",
+                "model.txt",
+                "survey.csv",
+                "--group",
+                "country",
+                "--group-equal",
+                "loadings",
+                "--group-partial",
+                "trust =~ f9",
+            ),
             ("--group-partial names 'trust =~ f9'",),
         ),
         (("sem", "trust =~ t1 + t2; fear ~~", "survey.csv"), ("model, line 1", "nothing stands on the right")),

@@ -123,7 +123,10 @@ def test_estimates_and_standard_errors(name, fit_case):
     values, errors = fit.model.entry_values(fit.coef), fit.standard_errors
     groups = [str(label) for label in fit.groups]
     at = {entry: e for e, entry in enumerate(fit.model.entries)}
-    exact, observed = case["exact"], options_of(name).get("missing") == "ml" or options_of(name).get("estimator") == "MLR"
+    exact, observed = (
+        case["exact"],
+        options_of(name).get("missing") == "ml" or options_of(name).get("estimator") == "MLR",
+    )
     estimate_limit = ESTIMATE if exact else CONSTRAINED
     error_limit = (OBSERVED if observed else STANDARD_ERROR) if exact else CONSTRAINED
     p = case["parameters"]

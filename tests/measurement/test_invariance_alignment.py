@@ -37,7 +37,7 @@ def population(
 @pytest.mark.parametrize("kind", ["fixed", "free"])
 def test_the_population_is_recovered(kind: str) -> None:
     moments, means, sds = population(16, 500)
-    found = mx.align(mx.cfa(MODEL, moments), kind=kind)
+    found = mx.align(mx.cfa(MODEL, moments), kind=kind, starts=3)
     factor = found.factors[0]
     # The simplicity function with epsilon = .01 is not exactly unbiased in the population.
     np.testing.assert_allclose(factor.means, means, atol=0.04)
@@ -51,16 +51,16 @@ def test_the_population_is_recovered(kind: str) -> None:
 
 def test_samples_come_close() -> None:
     moments, means, sds = population(16, 1000, exact=False)
-    factor = mx.align(mx.cfa(MODEL, moments)).factors[0]
+    factor = mx.align(mx.cfa(MODEL, moments), starts=3).factors[0]
     assert np.corrcoef(factor.means, means)[0, 1] > 0.98
     assert np.abs(factor.means - means).mean() < 0.06
     assert np.corrcoef(factor.variances, sds**2)[0, 1] > 0.95
     naive = np.abs(means).mean()
-    assert naive > 0.3  # there was something to find
+    assert naive > 0.2  # there was something to find
 
 
 def test_two_groups_by_hand() -> None:
-    """One dimension at a time: equal loadings leave the mean, for which the simplicity function is a sum of five terms."""
+    """Equal loadings leave the mean, for which the simplicity function is a sum of five terms."""
     Sigma = np.outer(LAMBDA, LAMBDA) + 0.5 * np.eye(5)
     shift = np.array([0.5, 0.5, 0.5, -0.4, 0.5]) * LAMBDA
     moments = mx.SampleMoments.from_covariances(

@@ -173,7 +173,8 @@ path("means", list(meanstructure = TRUE))
 path("mlr", list(estimator = "MLR"), standardized = FALSE)
 path("mlm", list(estimator = "MLM"), standardized = FALSE)
 for (estimator in c("GLS", "WLS", "ULS", "DWLS", "WLSMV")) {
-  path(tolower(estimator), list(estimator = estimator), standardized = FALSE, note = "fixed.x = FALSE, as is the default")
+  path(tolower(estimator), list(estimator = estimator), standardized = FALSE,
+    note = "fixed.x = FALSE, as is the default")
 }
 for (estimator in c("GLS", "WLS", "ULS", "DWLS")) {
   path(paste0(tolower(estimator), "_fixed"), list(estimator = estimator, fixed.x = TRUE), standardized = FALSE)
@@ -206,14 +207,47 @@ s =~ 0*t1 + 1*t2 + 2*t3 + 3*t4"
 growing <- function(name, syntax, options = list(), ...) {
   case(paste0("growth_", name), syntax, "sem_growth", options, call = "growth", ...)
 }
-growing("full", paste0(curve, "
+growth_model <- paste0(curve, "
 i ~ x1 + x2
 s ~ x1 + x2
 t1 ~ c1
 t2 ~ c2
 t3 ~ c3
-t4 ~ c4"), after = c("modindices", "residuals"))
+t4 ~ c4")
+growing("full", growth_model, after = c("modindices", "residuals"))
 growing("plain", curve, after = "scores")
 growing("plain_mlr", curve, list(estimator = "MLR"), standardized = FALSE)
 growing("halves", curve, group = "half")
 growing("halves_equal", curve, list(group.equal = c("means", "residuals")), group = "half", standardized = FALSE)
+
+# ---- robust estimators with constraints, covariates and groups -------------------------------------------
+
+robustly <- function(name, syntax, data, options = list(), estimators = c("MLR", "MLM"), ...) {
+  for (estimator in estimators) {
+    case(paste0(name, "_", tolower(estimator)), syntax, data, c(options, list(estimator = estimator)),
+      standardized = FALSE, ...)
+  }
+}
+equal_slopes <- paste0(over_time, "\ndem60 ~ s*ind60\ndem65 ~ t*ind60 + u*dem60\ns == 2*t")
+robustly("pd_over_time", paste0(over_time, regressions, covariances), "political_democracy", call = "sem")
+robustly("pd_linear", equal_slopes, "political_democracy", call = "sem")
+robustly("hs_mimic_school", mimic, "hs", list(group.equal = c(scalar, "regressions")), c("MLR", "MLM", "MLMV"),
+  call = "sem", group = "school")
+case("hs_mimic_school_missing", mimic, "hs_missing", fiml(group.equal = scalar), call = "sem", group = "school",
+  standardized = FALSE)
+robustly("path_sites", "m ~ a + b\ny ~ m + a\nz ~ m + y", "sem_paths", list(group.equal = "regressions"), call = "sem",
+  group = "site")
+robustly("growth_full", growth_model, "sem_growth", call = "growth")
+case("school_texts", "
+visual =~ x1 + c(a1, a2)*x2 + c(b1, b2)*x3
+textual =~ x4 + c(c1, c2)*x5 + c(0.9, NA)*x6
+speed =~ x7 + x8 + x9
+visual ~~ c(v, v)*visual
+textual ~~ c(NA, 0)*speed
+a1 == a2
+b1 == 1.1*b2
+gap := c1 - c2", "hs", group = "school", note = "constraints and definitions across groups")
+case("school_no_means", three, "hs", list(meanstructure = FALSE, group.equal = loadings), group = "school",
+  standardized = FALSE)
+case("hs_intercepts_fixed", paste0(three, "\nx1 ~ 5*1\nvisual ~ 1"), "hs",
+  note = "the scale of the mean from the intercept of the marker")

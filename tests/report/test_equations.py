@@ -35,7 +35,7 @@ def quietly(call: object, *arguments: object, **options: object) -> mx.SEMFit:
 @pytest.fixture(scope="module")
 def single() -> mx.SEMFit:
     """One group, robust."""
-    return quietly(mx.sem, MODEL, mx.data.holzinger_swineford_1939(), estimator="MLR")
+    return quietly(mx.sem, MODEL, mx.data.holzinger_swineford_1939(), estimator="MLR", meanstructure=True)
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +161,22 @@ def test_every_output_is_made(name: str, request: pytest.FixtureRequest) -> None
             assert part.to_markdown().count("\n") >= len(part.rows) + 1
 
 
+def test_thresholds_of_ordered_items() -> None:
+    """lavaan 0.6-14: cfa(model, data, ordered = TRUE), items cut at their quartiles."""
+    data = mx.data.holzinger_swineford_1939()
+    for j in range(1, 10):
+        data[f"x{j}"] = pd.qcut(data[f"x{j}"], 4, labels=False)
+    fit = quietly(mx.cfa, "visual =~ x1 + x2 + x3; textual =~ x4 + x5 + x6", data, ordered=True, estimator="WLSMV")
+    frame = tables(fit)["Thresholds"].to_pandas().set_index("parameter")
+    np.testing.assert_allclose(frame["estimate"].iloc[:3], [-0.605, 0.113, 0.709], atol=6e-4)
+    np.testing.assert_allclose(frame["se"].iloc[:3], [0.077, 0.073, 0.079], atol=6e-4)
+    own = mx.tidy(fit).query("op == '|'")
+    assert len(own) == 18 and own["estimate"].tolist() == frame["estimate"].tolist()
+    assert "thresholds included" in str(mx.summary(fit))
+    schools = quietly(mx.cfa, "visual =~ x1 + x2 + x3", data, "school", ordered=True, estimator="WLSMV")
+    assert len(mx.tidy(schools).query("op == '|'")) == 18
+
+
 # --- frames -----------------------------------------------------------------------------------------------------
 
 
@@ -207,7 +223,7 @@ def test_result_files(single: mx.SEMFit, tmp_path: Path) -> None:
     record = json.loads(files["fit.json"].read_text(), parse_constant=pytest.fail)
     assert record["kind"] == "sem" and record["estimator"] == "MLR" and record["n_people"] == 300
     assert record["measures"]["chisq"] == single.measures.chisq
-    assert len(record["parameters"]) == len(frame) and record["warnings"][0]["category"] == "MissingDataWarning"
+    assert len(record["parameters"]) == len(frame) and record["warnings"][0]["name"] == "MissingDataWarning"
 
 
 def test_the_code_in_the_report_repeats_the_fit(schools: mx.SEMFit) -> None:

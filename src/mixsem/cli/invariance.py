@@ -20,6 +20,7 @@ from .wording import about_model
 
 if TYPE_CHECKING:
     from ..data.intake import Data
+    from ..measurement.invariance_search import NonInvariance
     from ..report.document import Summary
 
 __all__ = ["InvarianceOptions", "invariance_options", "run_invariance"]
@@ -133,7 +134,8 @@ def run_invariance(options: InvarianceOptions) -> None:
     from ..report.invariance_page import save_invariance
     from ..report.summary import summary
 
-    search, files = None, ()
+    search: NonInvariance | None = None
+    files: tuple[str, ...] = ()
     with (
         short_warnings(quiet=options.quiet),
         progress_bar(1 + options.search, quiet=options.quiet) as progress,

@@ -14,6 +14,10 @@ __all__ = ["about_model", "in_options"]
 _OPTIONS = {
     "min_size": "--min-size",
     "missing": "--missing",
+    "levels": "--levels",
+    "kinds": "--kinds",
+    "threshold": "--threshold",
+    "min_share": "--min-share",
     "group_equal": "--group-equal",
     "group_partial": "--group-partial",
     "estimator": "--estimator",

@@ -96,9 +96,7 @@ class Augmented:
             used = np.flatnonzero(model.free[g] >= 0)
             block = self.derivatives.information[g][np.ix_(entries[rows], used)]
             # Entries of one label in a group add up to one parameter.
-            gather = np.zeros((used.size, model.n_free))
-            gather[np.arange(used.size), model.free[g, used]] = 1.0
-            links[rows] = block @ gather
+            np.add.at(links, (rows[:, None], model.free[g, used]), block)
         return links
 
     def beyond(self, groups: Index, entries: Index) -> tuple[Array, Array]:
@@ -109,14 +107,12 @@ class Augmented:
         a = self.links(groups, entries)
         weights = self.inverse @ a.T
         information = self.derivatives.information
-        own = np.where(
-            groups[:, None] == groups, information[groups[:, None], entries[:, None], entries[None, :]], 0.0
-        )
+        own = np.where(groups[:, None] == groups, information[groups[:, None], entries[:, None], entries[None, :]], 0.0)
         return own - a @ weights, weights
 
 
 def quadratic(score: Array, information: Array, scale: Array) -> tuple[float, int, Array]:
-    """s' V^+ s with the rank of V and V^+ s, for an information matrix V that may be singular.
+    """Compute s' V^+ s, the rank of V, and V^+ s, for an information matrix V that may be singular.
 
     `scale` holds the cells' own information: what is negligible beside it counts as zero, and the rank does not
     depend on the units of the items.

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 __all__ = ["absent_parameters", "placeable"]
 
+
 def absent_parameters(fit: SEMFit) -> list[Key]:
     """Parameters that no group has, in lavaan's order.
 
-    Loadings of items, residual covariances of items, covariances of factors, regressions among all variables that are in
-    one, intercepts and factor means. Covariates whose moments are given are not regressed on anything.
+    Loadings of items, residual covariances of items, covariances of factors, regressions among all variables that are
+    in one, intercepts and factor means. Covariates whose moments are given are not regressed on anything.
     """
     table = fit.table
     present = {(row.lhs, row.op, row.rhs) for row in table.rows}

@@ -18,7 +18,15 @@ from ..syntax.table import Row
 if TYPE_CHECKING:
     from .fit import SEMFit
 
-__all__ = ["CellDerivatives", "cell_derivatives", "cell_model", "cell_values", "entry_labels", "first_cells", "parameters_of"]
+__all__ = [
+    "CellDerivatives",
+    "cell_derivatives",
+    "cell_model",
+    "cell_values",
+    "entry_labels",
+    "first_cells",
+    "parameters_of",
+]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -78,7 +86,7 @@ def cell_derivatives(fit: SEMFit, extra: Sequence[Key] = ()) -> CellDerivatives:
 def _information(fit: SEMFit, loss: Any, theta: Array) -> Array:
     if isinstance(loss, FullInformation):
         return loss.expected_information(theta)
-    if isinstance(loss, LeastSquares) and fit.data.ordinal is None:
+    if isinstance(loss, LeastSquares):
         # lavaan's score tests weigh the information of the groups by N_g, though their discrepancies by N_g - 1.
         loss = replace(loss, n=fit.data.moments.n.astype(float))
     return np.asarray(loss.evaluate(theta).information)

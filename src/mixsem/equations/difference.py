@@ -12,7 +12,7 @@ from scipy.special import chdtrc
 from ..errors import OptionError
 from ..model.dense import dense_information, null_space
 from .cells import first_cells
-from .covariance import kept_jacobian, meat, moment_weight
+from .covariance import group_sizes, kept_jacobian, meat, moment_weight
 from .robust import scaled_statistic
 
 if TYPE_CHECKING:
@@ -46,10 +46,14 @@ def resolved_method(fit: SEMFit, method: str) -> str:
     if method not in _METHODS:
         raise OptionError(f"method={method!r}", allowed=", ".join(map(repr, _METHODS)))
     estimator = fit.compiled.estimator
-    scaled, adjusted = estimator.test in ("satorra-bentler", "yuan-bentler"), estimator.test not in (
-        "standard",
-        "satorra-bentler",
-        "yuan-bentler",
+    scaled, adjusted = (
+        estimator.test in ("satorra-bentler", "yuan-bentler"),
+        estimator.test
+        not in (
+            "standard",
+            "satorra-bentler",
+            "yuan-bentler",
+        ),
     )
     if method == "default":
         return "satorra-bentler-2001" if scaled else "satorra-2000" if adjusted else "standard"
@@ -119,13 +123,13 @@ def _either_way(name: str, known: dict[str, int]) -> str:
 def _scaled_and_shifted(free: SEMFit, restricted: SEMFit, gain: float, df: int) -> DifferenceTest:
     """Satorra's (2000) test, scaled and shifted as by Asparouhov & Muthén (2010).
 
-    The restrictions are those directions of the larger model in which its moments cannot follow the smaller one. In
-    these, M = P^-1 A' (A P^-1 A')^-1 A P^-1 with information P, and M J (J the covariance matrix of the gradient) has the
+    The restrictions A are those directions of the larger model in which its moments cannot follow the smaller one.
+    With information P, M = P^-1 A' (A P^-1 A')^-1 A P^-1, and M J (J the covariance matrix of the gradient) has the
     eigenvalues that weigh the chi-squares whose sum the difference is.
     """
     compiled, theta = free.compiled, free.coef
     Delta, V = kept_jacobian(compiled, theta), moment_weight(compiled, free.optimum)
-    n = compiled.data.moments.n.astype(float)[:, None, None]
+    n = group_sizes(compiled)[:, None, None]
     K = null_space(compiled.constraints.active_jacobian(theta))
     P = K.T @ dense_information(free.model, n * (Delta.swapaxes(1, 2) @ V @ Delta)) @ K
     J = K.T @ meat(compiled, free.optimum) @ K

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -18,11 +18,14 @@ from ..model.fit_ml import Optimum
 from ..model.loss import Loss
 from ..model.matrices import ModelMap
 from ..syntax.table import ParameterTable
+from .baseline import baseline_of
 from .compiled import CompiledSEM
 from .covariance import estimates_covariance
 from .data import SEMData
+from .incomplete import incomplete_measures
 from .measures import model_measures
 from .robust import RobustTest, robust_test
+from .robust_measures import RobustMeasures
 from .specification import SEM
 
 __all__ = ["SEMFit"]
@@ -140,6 +143,15 @@ class SEMFit(Displayed):
     def robust(self) -> RobustTest | None:
         """The corrected test and what follows from it; None for estimators without one."""
         return robust_test(self.compiled, self.optimum) if self.compiled.estimator.test != "standard" else None
+
+    @cached_property
+    def robust_measures(self) -> RobustMeasures | None:
+        """CFI, TLI and RMSEA as in normal, complete data; None if the data are taken as such."""
+        if self.robust is not None:
+            return RobustMeasures(**{f.name: getattr(self.robust, f.name) for f in fields(RobustMeasures)})
+        if self.data.patterns is None:
+            return None
+        return incomplete_measures(self.compiled, self.optimum, *baseline_of(self.compiled))
 
     @property
     def loglik(self) -> float:

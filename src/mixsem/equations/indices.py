@@ -35,22 +35,22 @@ def fit_measures(fit: SEMFit) -> pd.Series:
     Returns
     -------
     Series
-        ``npar``, ``chisq``, ``cfi``, ``rmsea``, ``srmr`` and so on. Robust estimators add ``.scaled`` measures, in whose
-        formulas the corrected statistics stand, and ``.robust`` ones, which estimate the population values and are the
-        ones to compare with cut-offs. Measures of the likelihood are left out for least squares, and those that are
-        not defined for an estimator are left out too.
+        ``npar``, ``chisq``, ``cfi``, ``rmsea``, ``srmr`` and so on. Robust estimators add ``.scaled`` measures, in
+        whose formulas the corrected statistics stand, and ``.robust`` ones, which estimate the population values and
+        are the ones to compare with cut-offs. Measures of the likelihood are left out for least squares, and those
+        that are not defined for an estimator are left out too.
 
     Examples
     --------
     >>> import mixsem as mx
     >>> fit = mx.cfa("visual =~ x1 + x2 + x3; speed =~ x7 + x8 + x9", mx.data.holzinger_swineford_1939())
     >>> mx.fit_measures(fit)[["chisq", "df", "cfi", "rmsea", "srmr", "gfi"]].round(3)
-    chisq    39.994
+    chisq    47.413
     df        8.000
-    cfi       0.904
-    rmsea     0.115
-    srmr      0.081
-    gfi       0.961
+    cfi       0.879
+    rmsea     0.128
+    srmr      0.079
+    gfi       0.949
     dtype: float64
 
     References
@@ -60,7 +60,7 @@ def fit_measures(fit: SEMFit) -> pd.Series:
     """
     import pandas as pd
 
-    found = {**_statistics(fit), **_likelihood(fit), **_rmsea(fit), **_residuals(fit), **_absolute(fit)}
+    found = {**_statistics(fit), **_likelihood(fit), **_rmsea(fit), **_robust(fit), **_residuals(fit), **_absolute(fit)}
     return pd.Series({name: float(value) for name, value in found.items()})
 
 
@@ -98,18 +98,25 @@ def _statistics(fit: SEMFit) -> dict[str, float]:
     }
     others = incremental_indices(model.chisq, model.df, baseline.chisq, baseline.df)
     found |= {f"{name}.scaled": value for name, value in others.items()}
-    if _has_robust(fit):
-        excess = m.chisq - _mean_scale(fit) * m.df
-        null = m.baseline_chisq - _mean_scale(fit, baseline=True) * m.baseline_df
-        found |= {"cfi.robust": robust.cfi_robust, "tli.robust": robust.tli_robust, "nnfi.robust": robust.tli_robust}
-        found["rni.robust"] = 1.0 - excess / null if null else np.nan
     return found
 
 
-def _has_robust(fit: SEMFit) -> bool:
-    """Whether the robust versions of CFI and RMSEA are defined: incomplete and ordinal data need others."""
-    test = fit.compiled.estimator.test
-    return test not in ("standard", "mean-var-adjusted") and fit.data.patterns is None and fit.data.ordinal is None
+def _robust(fit: SEMFit) -> dict[str, float]:
+    """Estimates of the population values for normal, complete data, where the estimator or the data need them."""
+    robust = fit.robust_measures
+    if robust is None or np.isnan(robust.rmsea_robust):
+        return {}
+    return {
+        "cfi.robust": robust.cfi_robust,
+        "tli.robust": robust.tli_robust,
+        "nnfi.robust": robust.tli_robust,
+        "rni.robust": robust.rni_robust,
+        "rmsea.robust": robust.rmsea_robust,
+        "rmsea.ci.lower.robust": robust.rmsea_robust_lower,
+        "rmsea.ci.upper.robust": robust.rmsea_robust_upper,
+        "rmsea.pvalue.robust": robust.rmsea_robust_pvalue,
+        "rmsea.notclose.pvalue.robust": robust.rmsea_robust_notclose,
+    }
 
 
 def sample_size(fit: SEMFit) -> int:
@@ -151,40 +158,16 @@ def _rmsea(fit: SEMFit) -> dict[str, float]:
     }
     if (robust := fit.robust) is None:
         return found
-    # Where a statistic is scaled, lavaan compares the plain one with its mean, df times the scale.
     model = robust.model
-    plain = fit.compiled.estimator.test != "scaled-shifted"
-    chisq, df = (m.chisq, m.df * _mean_scale(fit)) if plain else (model.chisq, model.df)
-    lower, upper, close = rmsea_interval(chisq, df, n, n_groups)
-    found |= {
-        "rmsea.scaled": float(np.sqrt(n_groups * max(chisq - df, 0.0) / (n * df))) if df else 0.0,
-        "rmsea.ci.lower.scaled": lower,
-        "rmsea.ci.upper.scaled": upper,
-        "rmsea.pvalue.scaled": close,
-        "rmsea.notclose.pvalue.scaled": rmsea_not_close(chisq, df, n, n_groups),
+    plain = (model.chisq, model.df) if fit.compiled.estimator.test == "scaled-shifted" else (m.chisq, model.mean)
+    return {
+        **found,
+        "rmsea.scaled": robust.rmsea_scaled,
+        "rmsea.ci.lower.scaled": robust.rmsea_scaled_lower,
+        "rmsea.ci.upper.scaled": robust.rmsea_scaled_upper,
+        "rmsea.pvalue.scaled": robust.rmsea_scaled_pvalue,
+        "rmsea.notclose.pvalue.scaled": rmsea_not_close(*plain, n, n_groups),
     }
-    if _has_robust(fit):
-        relative = n / model.scale
-        found |= {
-            "rmsea.robust": robust.rmsea_robust,
-            "rmsea.ci.lower.robust": robust.rmsea_robust_lower,
-            "rmsea.ci.upper.robust": robust.rmsea_robust_upper,
-            "rmsea.pvalue.robust": 1.0 - rmsea_not_close(model.chisq, model.df, relative, n_groups, 0.05),
-            "rmsea.notclose.pvalue.robust": rmsea_not_close(model.chisq, model.df, relative, n_groups),
-        }
-    return found
-
-
-def _mean_scale(fit: SEMFit, *, baseline: bool = False) -> float:
-    """Mean of the plain statistic where the model holds, divided by the degrees of freedom."""
-    assert fit.robust is not None
-    found = fit.robust.baseline if baseline else fit.robust.model
-    df = fit.measures.baseline_df if baseline else fit.measures.df
-    if not df:
-        return np.nan
-    if fit.compiled.estimator.test == "scaled-shifted":
-        return found.scale * (df - found.shift) / df
-    return found.scale * found.df / df
 
 
 def _residuals(fit: SEMFit) -> dict[str, float]:
@@ -203,16 +186,17 @@ def _absolute(fit: SEMFit) -> dict[str, float]:
     m, n = fit.measures, sample_size(fit)
     p = len(fit.observed)
     count = len(fit.groups) * (p * (p + 1) // 2 + (p if fit.model.meanstructure else 0))
-    gfi = np.nan if fit.data.ordinal is not None else goodness_of_fit(fit)
-    return {
+    found: dict[str, float] = {
         "cn_05": critical_n(m.chisq, m.df, n, 0.05),
         "cn_01": critical_n(m.chisq, m.df, n, 0.01),
-        "gfi": gfi,
-        "agfi": 1.0 - count / m.df * (1.0 - gfi) if m.df else 1.0,
-        "pgfi": m.df / count * gfi,
         "mfi": float(np.exp(-0.5 * (m.chisq - m.df) / n)),
         "ecvi": (m.chisq + 2.0 * m.n_params) / n,
     }
+    if fit.data.ordinal is not None:
+        return found
+    gfi = goodness_of_fit(fit)
+    agfi = 1.0 - count / m.df * (1.0 - gfi) if m.df else 1.0
+    return {**found, "gfi": gfi, "agfi": agfi, "pgfi": m.df / count * gfi}
 
 
 def goodness_of_fit(fit: SEMFit) -> float:
@@ -229,7 +213,8 @@ def goodness_of_fit(fit: SEMFit) -> float:
     V = moment_weight(fit.compiled, fit.optimum)
     if isinstance(fit.loss, FullInformation):
         V = fit.loss.moment_information(fit.coef) / moments.n[:, None, None]
-    V = V * modelled_moments(fit)[:, None] * modelled_moments(fit)
+    if not isinstance(fit.loss, LeastSquares):  # which leave the covariates' moments out themselves
+        V = V * modelled_moments(fit)[:, None] * modelled_moments(fit)
     explained = np.einsum("gq,gqr,gr->g", residual, V, residual) / np.einsum("gq,gqr,gr->g", observed, V, observed)
     return float(1.0 - moments.n @ explained / moments.n.sum())
 

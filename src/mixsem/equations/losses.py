@@ -71,7 +71,8 @@ def covariate_moments(items: Sequence[str], covariates: Sequence[str], *, meanst
     """Which moments are those of covariates alone, shape (q,): given, not explained."""
     inside = np.array([name in covariates for name in items], dtype=bool)
     pairs = vech(inside[:, None] & inside)
-    return np.concatenate([inside, pairs]) if meanstructure else pairs
+    moments = np.concatenate([inside, pairs]) if meanstructure else pairs
+    return np.asarray(moments, dtype=bool)
 
 
 def sample_gamma(data: SEMData, covariates: Sequence[str] = (), *, meanstructure: bool) -> Array:

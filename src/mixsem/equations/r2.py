@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import UnsupportedModelError
 from ..model.matrices import PSI, THETA
 from .fit import SEMFit
-from .sam import SAMFit
+from .sam_fit import SAMFit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,9 +43,9 @@ def r2(fit: object) -> pd.DataFrame:
     >>> fit = mx.cfa("visual =~ x1 + x2 + x3; speed =~ x7 + x8 + x9", mx.data.holzinger_swineford_1939())
     >>> mx.r2(fit).round(3).head(3)
       group variable     r2
-    0   all       x1  0.488
-    1   all       x2  0.170
-    2   all       x3  0.422
+    0   all       x1  0.445
+    1   all       x2  0.208
+    2   all       x3  0.460
     """
     raise UnsupportedModelError(f"r2() got {type(fit).__name__}", allowed="a fit of cfa(), sem() or growth()")
 
@@ -55,7 +55,7 @@ def r2(fit: object) -> pd.DataFrame:
 def _sem_r2(fit: SEMFit | SAMFit) -> pd.DataFrame:
     import pandas as pd
 
-    model, implied = fit.model, fit.implied
+    model, implied = fit.model, fit.model.implied(fit.coef)
     residual = np.einsum("gii->gi", model.values_of(THETA, fit.coef))
     total = np.einsum("gii->gi", implied.Sigma)
     if fit.data.ordinal is not None:

@@ -93,7 +93,9 @@ def release_scores(fit: SEMFit, kinds: Names = ("loadings", "intercepts")) -> Re
     wanted = as_names(kinds)
     for kind in wanted:
         if kind not in EQUAL_SEM:
-            raise OptionError(f"kinds= names {kind!r}", allowed=", ".join(EQUAL_SEM), todo=did_you_mean(kind, EQUAL_SEM))
+            raise OptionError(
+                f"kinds= names {kind!r}", allowed=", ".join(EQUAL_SEM), todo=did_you_mean(kind, EQUAL_SEM)
+            )
     require_testable(fit)
     groups, entries, parameter = _equal_cells(fit, wanted)
     augmented = Augmented(fit, cell_derivatives(fit))

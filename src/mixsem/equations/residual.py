@@ -49,10 +49,10 @@ def residuals(fit: SEMFit, kind: ResidualKind = "raw", *, largest: int | None = 
     Returns
     -------
     DataFrame
-        group, lhs, op (``"~~"``, and ``"~1"`` where means are modelled), rhs, observed, implied, residual, se, z, p_value.
-        `residual` is of the kind asked for, `observed` and `implied` are in the items' units; `se`, `z` and `p_value`
-        are those of raw or correlation residuals (with ``"normalized"`` the observed moment's), missing where the model
-        fits a moment by definition.
+        group, lhs, op (``"~~"``, and ``"~1"`` where means are modelled), rhs, observed, implied, residual, se, z,
+        p_value. `residual` is of the kind asked for, `observed` and `implied` are in the items' units; `se`, `z` and
+        `p_value` are those of raw or correlation residuals (with ``"normalized"`` the observed moment's), missing where
+        the model fits a moment by definition.
 
     Raises
     ------
@@ -66,13 +66,13 @@ def residuals(fit: SEMFit, kind: ResidualKind = "raw", *, largest: int | None = 
     >>> fit = mx.cfa(model, mx.data.holzinger_swineford_1939())
     >>> mx.residuals(fit, "cor", largest=2)[["lhs", "op", "rhs", "residual", "z"]].round(3)
       lhs  op rhs  residual      z
-    0  x7  ~~  x8     0.075  5.141
-    1  x3  ~~  x5    -0.151 -4.232
+    0  x7  ~~  x8     0.075  4.823
+    1  x3  ~~  x5    -0.151 -4.157
 
     References
     ----------
-    Maydeu-Olivares & Shi (2017), Effect sizes of model misfit in structural equation models. Methodology 13, 23-30. Numbers
-    agree with lavaan's ``lavResiduals()``, types raw and cor.bentler, and ``residuals()``, types normalized and
+    Maydeu-Olivares & Shi (2017), Effect sizes of model misfit in structural equation models. Methodology 13, 23-30.
+    Numbers agree with lavaan's ``lavResiduals()``, types raw and cor.bentler, and ``residuals()``, types normalized and
     standardized.
     """
     if kind not in ("raw", "cor", "normalized", "standardized"):
@@ -85,12 +85,13 @@ def residuals(fit: SEMFit, kind: ResidualKind = "raw", *, largest: int | None = 
     unit = _units(fit)
     raw = observed - implied
     variance = _variances(fit, own=kind != "normalized")
+    fitted = np.abs(raw) <= NEGLIGIBLE * unit  # by definition
     with np.errstate(invalid="ignore", divide="ignore"):
-        se = np.where(variance > 0, np.sqrt(np.maximum(variance, 0.0)), np.nan)
-        z = np.where(np.abs(raw) > NEGLIGIBLE * unit, raw / se, np.nan)
+        se = np.where(np.sqrt(np.maximum(variance, 0.0)) > NEGLIGIBLE * unit, np.sqrt(variance), np.nan)
+        z = np.where(fitted, np.nan, raw / se)
     if kind == "cor":
         se = se / unit
-    value = {"raw": raw, "cor": raw / unit, "normalized": z, "standardized": z}[kind]
+    value = raw if kind == "raw" else raw / unit if kind == "cor" else np.where(fitted, 0.0, z)
     names = _names(fit)
     frame = pd.DataFrame(
         {
@@ -182,7 +183,17 @@ def _implied_weight(fit: SEMFit) -> Array:
     if isinstance(fit.loss, FullInformation) or fit.compiled.estimator.errors == "sandwich":
         at_model = observed_moment_information(fit, fit.implied.mu, fit.implied.Sigma)
         return at_model / fit.data.moments.n[:, None, None]
-    return moment_weight(fit.compiled, fit.optimum)
+    return _among_all(fit, moment_weight(fit.compiled, fit.optimum))
+
+
+def _among_all(fit: SEMFit, weight: Array) -> Array:
+    """Matrices of the moments that least squares compare, among all moments: zero elsewhere."""
+    if not isinstance(fit.loss, LeastSquares):
+        return weight
+    kept, q = fit.loss.kept, len(_names(fit))
+    full = np.zeros((len(weight), q, q))
+    full[:, kept[:, None], kept] = weight
+    return full
 
 
 def _observed_gamma(fit: SEMFit) -> Array:
@@ -192,7 +203,7 @@ def _observed_gamma(fit: SEMFit) -> Array:
     if isinstance(fit.loss, FullInformation):
         information = observed_moment_information(fit, moments.means, moments.covariances)
     elif isinstance(fit.loss, LeastSquares):
-        information = n * fit.loss.weight_matrices
+        information = n * _among_all(fit, fit.loss.weight_matrices)
     else:
         W = inverse_and_log_det(moments.covariances).W
         information = n * normal_weight(W, meanstructure=fit.model.meanstructure)
@@ -201,7 +212,7 @@ def _observed_gamma(fit: SEMFit) -> Array:
     if errors == "sandwich":
         inner = inner @ score_products(fit.compiled, moments.means, moments.covariances)[at] @ inner
     elif errors == "moments":
-        inner = moment_gamma(fit.compiled)[at] / n
+        inner = _among_all(fit, moment_gamma(fit.compiled))[at] / n
     Gamma = np.zeros(information.shape)
     Gamma[at] = inner
     return Gamma

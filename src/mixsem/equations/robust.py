@@ -59,7 +59,7 @@ class RobustTest:
         Corrected tests.
     cfi_scaled, tli_scaled, rmsea_scaled, rmsea_scaled_lower, rmsea_scaled_upper, rmsea_scaled_pvalue
         The formulas for normal data with the corrected statistics in them.
-    cfi_robust, tli_robust, rmsea_robust, rmsea_robust_lower, rmsea_robust_upper
+    cfi_robust, tli_robust, rni_robust, rmsea_robust, and its _lower, _upper, _pvalue, _notclose
         As in `RobustMeasures`.
     """
 
@@ -76,6 +76,9 @@ class RobustTest:
     rmsea_robust: float = np.nan
     rmsea_robust_lower: float = np.nan
     rmsea_robust_upper: float = np.nan
+    rmsea_robust_pvalue: float = np.nan
+    rmsea_robust_notclose: float = np.nan
+    rni_robust: float = np.nan
 
 
 def robust_test(compiled: CompiledSEM, optimum: Optimum) -> RobustTest:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..inference.fitmeasures import rmsea_interval
+from ..inference.incremental import rmsea_not_close
 
 __all__ = ["Corrected", "RobustMeasures", "incremental", "measures_of", "rmsea"]
 
@@ -45,6 +46,9 @@ class RobustMeasures:
     rmsea_robust: float = np.nan
     rmsea_robust_lower: float = np.nan
     rmsea_robust_upper: float = np.nan
+    rmsea_robust_pvalue: float = np.nan
+    rmsea_robust_notclose: float = np.nan
+    rni_robust: float = np.nan
 
 
 def measures_of(model: Corrected, baseline: Corrected, n: int, n_groups: int) -> RobustMeasures:
@@ -53,15 +57,18 @@ def measures_of(model: Corrected, baseline: Corrected, n: int, n_groups: int) ->
     baseline_excess = baseline.chisq - baseline.c * baseline.df
     worst = max(excess, baseline_excess, 0.0)
     if not model.df:
-        return RobustMeasures(1.0, 1.0, 0.0, 0.0, 0.0)
+        return RobustMeasures(1.0, 1.0, 0.0, 0.0, 0.0, rni_robust=1.0)
     lower, upper, _ = rmsea_interval(model.scaled, model.df, n, n_groups)
-    root = float(np.sqrt(model.scale))
+    root, relative = float(np.sqrt(model.scale)), n / model.scale
     return RobustMeasures(
         cfi_robust=1.0 - max(excess, 0.0) / worst if worst > 0 else 1.0,
         tli_robust=tli(excess, model.df, baseline_excess, baseline.df),
         rmsea_robust=rmsea(excess, model.df, n, n_groups),
         rmsea_robust_lower=lower * root,
         rmsea_robust_upper=upper * root,
+        rmsea_robust_pvalue=1.0 - rmsea_not_close(model.scaled, model.df, relative, n_groups, 0.05),
+        rmsea_robust_notclose=rmsea_not_close(model.scaled, model.df, relative, n_groups),
+        rni_robust=1.0 - excess / baseline_excess if baseline_excess else np.nan,
     )
 
 

@@ -21,9 +21,7 @@ SCORE_METHODS = ("regression", "bartlett")
 """How scores can be computed."""
 
 
-def score_rows(
-    fit: SEMFit, values: Array, codes: NDArray[np.int64], method: str = "regression"
-) -> tuple[Array, Array]:
+def score_rows(fit: SEMFit, values: Array, codes: NDArray[np.int64], method: str = "regression") -> tuple[Array, Array]:
     """Scores of rows and their standard errors.
 
     Parameters
@@ -77,9 +75,9 @@ def _means(fit: SEMFit, g: int) -> Array:
 def score_weights(fit: SEMFit, g: int, observed: NDArray[np.bool_], method: str) -> tuple[Array, Array]:
     """Weights of the deviations of the observed items, shape (factors, k), and the scores' error variances.
 
-    Regression (Thurstone): C S^-1 with C the covariances of factors and items, the posterior mean; its error variance is
-    diag(Phi - C S^-1 C'). Bartlett: (L' S^-1 L)^-1 L' S^-1, unbiased given the factors, with L the loadings; its error
-    variance is that of the residuals. A factor without items of its own has no Bartlett score (NaN).
+    Regression (Thurstone): C S^-1 with C the covariances of factors and items, the posterior mean; its error variance
+    is diag(Phi - C S^-1 C'). Bartlett: (L' S^-1 L)^-1 L' S^-1, unbiased given the factors, with L the loadings; its
+    error variance is that of the residuals. A factor without items of its own has no Bartlett score (NaN).
     """
     implied, m = fit.implied, len(fit.factors)
     W = np.linalg.inv(implied.Sigma[g][np.ix_(observed, observed)])

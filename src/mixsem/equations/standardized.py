@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .fit import SEMFit
-    from .sam import SAMFit
+    from .sam_fit import SAMFit
 
 __all__ = ["Scales", "Standardization", "scale_factors", "scales_of", "standardized"]
 
 Array = NDArray[np.float64]
 Standardization = Literal["all", "lv", "nox"]
 
-#: Step of central differences, as a share of the entry; entries near zero are moved by a tenth of it.
+#: Step of central differences, as a share of the entry's size.
 STEP = 1e-5
 
 
@@ -73,9 +73,9 @@ def standardized(fit: SEMFit, kind: Standardization = "all", *, level: float = 0
     >>> frame = mx.standardized(fit)
     >>> frame.loc[:2, ["lhs", "op", "rhs", "estimate", "se"]].round(3)
           lhs  op rhs  estimate     se
-    0  visual  =~  x1     0.699  0.083
-    1  visual  =~  x2     0.412  0.068
-    2  visual  =~  x3     0.650  0.080
+    0  visual  =~  x1     0.667  0.060
+    1  visual  =~  x2     0.456  0.061
+    2  visual  =~  x3     0.678  0.060
 
     References
     ----------
@@ -118,7 +118,9 @@ def scales_of(fit: SEMFit | SAMFit, model: ModelMap, theta: Array, kind: Standar
     total = np.einsum("gii->gi", implied.Sigma)
     residual = np.einsum("gii->gi", model.values_of(THETA, theta))
     if fit.data.ordinal is not None:
-        ordered = fit.data.ordinal.ordered  # their latent responses have unit variance, of which the residual is the rest
+        ordered = (
+            fit.data.ordinal.ordered
+        )  # their latent responses have unit variance, of which the residual is the rest
         residual = np.where(ordered, 1.0 - total, residual)
         total = np.where(ordered, 1.0, total)
     kept = _kept_units(fit, kind)
@@ -177,10 +179,14 @@ def _values_and_jacobian(fit: SEMFit, kind: Standardization) -> tuple[Array, Arr
     def scaled(values: Array) -> Array:
         return values * scale_factors(cells, scales_of(fit, cells, parameters_of(cells, values), kind))
 
+    # Steps are shares of the entry, or of what would be a tenth when standardized: they follow the items' units.
+    unit = 1.0 / scale_factors(cells, scales_of(fit, cells, parameters_of(cells, x), "all"))
+    size = np.fmax(np.abs(x), 0.1 * np.abs(np.where(np.isfinite(unit), unit, np.nan)))
+    size = np.where(size > 0, size, 0.1)
     jacobian = np.zeros((*x.shape, x.shape[1]))
     for e in np.flatnonzero((fit.model.free >= 0).any(axis=0)):
         step = np.zeros_like(x)
-        step[:, e] = STEP * np.maximum(np.abs(x[:, e]), 0.1)
+        step[:, e] = STEP * size[:, e]
         jacobian[:, :, e] = (scaled(x + step) - scaled(x - step)) / (2.0 * step[:, e, None])
     return scaled(x), np.where((fit.model.free >= 0)[:, None, :], jacobian, 0.0)
 

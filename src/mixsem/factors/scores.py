@@ -64,10 +64,10 @@ def factor_scores(
     Returns
     -------
     DataFrame
-        Of the kind of `data` (lazy tables come back collected, a mapping as pandas), rows in its order: the column
-        of the group, then ``F`` for every factor F, followed by ``F_sd`` (Bayesian) or ``F_se``. Rows with a missing
-        item or group have missing scores. Without `data`, a pandas frame of the rows used, whose index is their position in
-        the table that was read.
+        Of the kind of `data` (lazy tables come back collected, a mapping as pandas), rows in its order: the column of
+        the group, then ``F`` for every factor F, followed by ``F_sd`` (Bayesian) or ``F_se``. Rows with a missing item
+        or group have missing scores. Without `data`, a pandas frame of the rows used, whose index is their position
+        in the table that was read.
 
     Raises
     ------
@@ -84,8 +84,8 @@ def factor_scores(
     >>> fit = mx.cfa("visual =~ x1 + x2 + x3; speed =~ x7 + x8 + x9", mx.data.holzinger_swineford_1939())
     >>> mx.factor_scores(fit).round(3).head(2)
        visual  speed
-    0  -0.774  0.030
-    1   0.089  0.759
+    0  -0.701  0.053
+    1   0.111  0.635
 
     >>> survey = mx.data.simulated_survey()
     >>> trust = "trust =~ trust1 + trust2 + trust3 + trust4 + trust5"

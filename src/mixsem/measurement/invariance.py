@@ -166,8 +166,8 @@ def invariance_test(
     partial
         Parameters that stay free at all levels, such as ``("F =~ x3", "x3 ~ 1")``.
     estimator
-        As of `cfa`; with a robust one, such as ``"MLR"``, differences of chi-square are scaled (Satorra & Bentler,
-        2001), and CFI and RMSEA are the robust ones.
+        As of `cfa`; with a robust one, such as ``"MLR"``, differences of chi-square are scaled as by `anova`, and CFI
+        and RMSEA are the robust ones.
     missing
         ``"listwise"``, or ``"ml"`` for full information.
     ordered

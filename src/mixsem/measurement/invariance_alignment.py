@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ..display import Displayed
 from ..equations.fit import SEMFit
-from ..errors import ConvergenceWarning, ModelError, Notice, OptionError, enumerate_briefly, notify
+from ..errors import ConvergenceWarning, Notice, OptionError, enumerate_briefly, notify
 from ..kernels.alignment import align_values, simplicity
-from ..model.matrices import ALPHA, LAMBDA, NU
 from ..options import require_seed
 from .invariance import InvarianceTest
+from .invariance_configural import configural_model, configural_values
 from .invariance_sets import invariant_sets
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def align(
     Asparouhov & Muthén (2014), Multiple-group factor analysis alignment. Structural Equation Modeling 21, 495-508.
     https://doi.org/10.1080/10705511.2014.919210
     """
-    configural = _configural(fit)
+    configural = configural_model(fit)
     groups = configural.groups
     at = _reference(kind, reference, groups)
     if not isinstance(epsilon, int | float) or not epsilon > 0:
@@ -211,7 +211,7 @@ def align(
 def _align_factor(
     fit: SEMFit, q: int, reference: int | None, epsilon: float, starts: int, rng: np.random.Generator
 ) -> AlignedFactor:
-    items, loadings, intercepts, errors = _configural_values(fit, q)
+    items, loadings, intercepts, errors = configural_values(fit, q)
     n = fit.data.moments.n.astype(float)
     G = n.size
     free = np.ones(G, dtype=bool)
@@ -303,78 +303,6 @@ def _share(values: Array, explained: Array) -> Array:
     total = values.var(axis=0)
     left = (values - explained).var(axis=0)
     return np.where(total > 1e-14, 1.0 - left / np.where(total > 1e-14, total, 1.0), np.nan)
-
-
-def _configural(fit: object) -> SEMFit:
-    if isinstance(fit, InvarianceTest):
-        fit = fit.fit("configural")
-    if not isinstance(fit, SEMFit) or len(fit.groups) < 2:
-        raise OptionError(
-            f"align() got {'a fit of one group' if isinstance(fit, SEMFit) else type(fit).__name__}",
-            allowed="a configural model of several groups",
-            todo="fit mixsem.cfa(model, data, group)",
-        )
-    model = fit.model
-    if not model.meanstructure or fit.data.ordinal is not None:
-        raise ModelError("align() needs a model with means", allowed="continuous items with their means")
-    measured = np.isin(model.matrix, (LAMBDA, NU))
-    free = model.free[:, measured]
-    if ((free[0] >= 0) & (free == free[0]).all(axis=0)).any():
-        raise ModelError(
-            "loadings or intercepts are equal over groups: there is nothing left to align",
-            allowed="a configural model",
-            todo="fit without group_equal=",
-        )
-    at = model.row[model.matrix == LAMBDA]
-    if np.unique(at).size < at.size or model.units.size:
-        raise ModelError(
-            "an item measures several factors, or none", allowed="items of one factor each", todo="drop cross-loadings"
-        )
-    return fit
-
-
-def _configural_values(fit: SEMFit, q: int) -> tuple[tuple[str, ...], Array, Array, tuple[Array, Array, Array]]:
-    """Items; loadings and intercepts with the factor's mean 0 and variance 1, (G, k); their errors and covariances."""
-    model, theta = fit.model, fit.coef
-    entries = np.flatnonzero((model.matrix == LAMBDA) & (model.column == q))
-    rows = model.row[entries]
-    nu_at = [int(np.flatnonzero((model.matrix == NU) & (model.row == r))[0]) for r in rows]
-    values = model.entry_values(theta)
-    phi = np.einsum("gqq->gq", fit.implied.Phi)[:, q]
-    alpha = fit.model.values_of(ALPHA, theta)[:, q]
-    if (phi <= 0).any():
-        bad = [g for g, v in zip(fit.groups, phi, strict=True) if v <= 0]
-        raise ModelError(
-            f"{fit.factors[q]} has no positive variance in {enumerate_briefly(bad)}", todo="leave these groups out"
-        )
-    sd = np.sqrt(phi)[:, None]
-    loadings, intercepts = values[:, entries] * sd, values[:, nu_at] + values[:, entries] * alpha[:, None]
-    return tuple(model.observed[r] for r in rows), loadings, intercepts, _errors(fit, q, entries, nu_at, sd)
-
-
-def _errors(fit: SEMFit, q: int, entries: Array, nu_at: list[int], sd: Array) -> tuple[Array, Array, Array]:
-    """Standard errors of unit-variance loadings and of intercepts, and the covariances between the two, (G, k)."""
-    from ..model.matrices import PSI
-
-    model, vcov = fit.model, fit.vcov
-    values = model.entry_values(fit.coef)
-    variance_at = int(np.flatnonzero((model.matrix == PSI) & (model.row == q) & (model.column == q))[0])
-    G, k = model.n_groups, len(entries)
-    lambda_var, nu_var, both = np.zeros((G, k)), np.zeros((G, k)), np.zeros((G, k))
-    for g in range(G):
-        for j, e in enumerate(entries):
-            # lambda0 = lambda sqrt(phi)
-            gradient = np.zeros(vcov.shape[0])
-            if model.free[g, e] >= 0:
-                gradient[model.free[g, e]] += sd[g, 0]
-            if model.free[g, variance_at] >= 0:
-                gradient[model.free[g, variance_at]] += 0.5 * values[g, e] / sd[g, 0]
-            moved = vcov @ gradient
-            lambda_var[g, j] = gradient @ moved
-            p = model.free[g, nu_at[j]]
-            if p >= 0:
-                nu_var[g, j], both[g, j] = vcov[p, p], moved[p]
-    return np.sqrt(np.maximum(lambda_var, 0.0)), np.sqrt(np.maximum(nu_var, 0.0)), both
 
 
 def _reference(kind: str, reference: Hashable | None, groups: tuple[Hashable, ...]) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,15 @@ from ..equations.cells import cell_derivatives
 from ..equations.covariance import kept_jacobian, moment_gamma, moment_weight, score_products
 from ..equations.fit import SEMFit
 from ..equations.release import require_testable
+from ..inference.multiplicity import adjusted_p
 from ..model.dense import dense_information
 from ..model.matrices import LAMBDA, NU
+from .invariance_rules import SearchRules
 
-__all__ = ["InvarianceCells", "invariance_cells"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["InvarianceCells", "flagged_cells", "invariance_cells"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -142,3 +148,30 @@ def _scales(fit: SEMFit, item: Index, factor: Index) -> Array:
     variance = np.einsum("gqq->gq", fit.implied.Phi)[:, np.maximum(factor, 0)]
     factor_sd = np.where(factor >= 0, np.sqrt(np.maximum(variance, 0.0)), 1.0)
     return np.asarray((factor_sd / item_sd).T)
+
+
+def flagged_cells(fit: SEMFit, kind: str, rules: SearchRules) -> pd.DataFrame:
+    """Score tests of all cells of a kind as a frame, with the adjusted p-values and what is flagged."""
+    import pandas as pd
+
+    cells = invariance_cells(fit, kind)
+    K, G = cells.statistic.shape
+    p = adjusted_p(cells.pvalue, rules.correction)
+    factors = [fit.model.factors[q] if q >= 0 else "" for q in cells.factor]
+    items = [fit.observed[i] for i in cells.item]
+    names = [f"{f} =~ {x}" if f else f"{x} ~ 1" for f, x in zip(factors, items, strict=True)]
+    return pd.DataFrame(
+        {
+            "group": pd.Series(list(fit.groups) * K, dtype=object),
+            "factor": [f for f in factors for _ in range(G)],
+            "item": [x for x in items for _ in range(G)],
+            "parameter": [name for name in names for _ in range(G)],
+            "kind": kind,
+            "epc": cells.epc.ravel(),
+            "deviation": cells.standardized.ravel(),
+            "statistic": cells.statistic.ravel(),
+            "p_value": cells.pvalue.ravel(),
+            "p_adjusted": p.ravel(),
+            "flagged": ((p < rules.alpha) & (abs(cells.standardized) > rules.threshold)).ravel(),
+        }
+    )

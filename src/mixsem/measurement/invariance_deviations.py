@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bayes.monitored import Monitored, monitored_draws
 from ..errors import OptionError
 from ..kernels.problem import LAMBDA as BAYES_LAMBDA
 from .bayes_fit import BayesianBlock, BayesianFit
 from .invariance import InvarianceTest
+from .invariance_cells import flagged_cells
 from .invariance_rules import SearchRules
-from .invariance_search import flagged_cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,19 +56,19 @@ def configural_deviations(test: InvarianceTest, rules: SearchRules | None = None
     frames = []
     for block in test.blocks:
         loose, strict = test.fit("configural", block), test.fit("metric", block)
-        cells = flagged_cells(strict, "loadings", rules).set_index(["parameter", "group"])
+        cells = flagged_cells(strict, "loadings", rules).set_index("parameter")
         own, common = (_loadings(fit) for fit in (loose, strict))
         variance = np.einsum("gqq->gq", strict.implied.Phi)
         sd = np.sqrt(np.einsum("gii->gi", strict.implied.Sigma))
         for q, factor in enumerate(strict.factors):
             rows = np.flatnonzero(np.abs(common[:, :, q]).max(axis=0) > 0)
             a, b = own[:, rows, q], common[:, rows, q]
-            shared = [
-                i for i, r in enumerate(rows) if (f"{factor} =~ {strict.observed[r]}", strict.groups[0]) in cells.index
-            ]
+            names = [f"{factor} =~ {strict.observed[r]}" for r in rows]
+            shared = [i for i, name in enumerate(names) if name in cells.index]
             # Items whose loadings are free at the metric level say nothing about the scale.
             x, y = a[:, shared], b[:, shared]
-            scale = (x * y).sum(axis=1) / np.maximum((x * x).sum(axis=1), 1e-12)
+            size = (x * x).sum(axis=1)
+            scale = np.where(size > 0, (x * y).sum(axis=1) / np.where(size > 0, size, 1.0), 1.0)
             free = [i for i in range(len(rows)) if i not in shared]
             average = b.copy()
             n = strict.data.moments.n
@@ -93,7 +92,7 @@ def configural_deviations(test: InvarianceTest, rules: SearchRules | None = None
                     }
                 )
                 if i in shared:
-                    found = cells.loc[f"{factor} =~ {item}"].loc[list(strict.groups)]
+                    found = cells.loc[f"{factor} =~ {item}"]  # groups in the order of the fit
                     frame["p_adjusted"] = found["p_adjusted"].to_numpy()
                     frame["flagged"] = found["flagged"].to_numpy()
                 frames.append(frame)
@@ -157,6 +156,8 @@ def loading_deviations(fit: BayesianFit) -> pd.DataFrame:
 
 def _block_deviations(block: BayesianBlock, fit: BayesianFit) -> list[pd.DataFrame]:
     import pandas as pd
+
+    from ..bayes.monitored import Monitored, monitored_draws
 
     problem, G = block.posterior.problem, len(fit.groups)
     Lambda, Theta, Phi, _ = block.matrices

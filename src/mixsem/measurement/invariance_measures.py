@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import chdtrc
 
+from ..equations.difference import difference_test, resolved_method
 from ..equations.fit import SEMFit
 
 __all__ = ["CUTOFFS", "Comparison", "Cutoff", "LevelMeasures", "Verdict", "compare_levels", "level_measures"]
@@ -95,9 +95,10 @@ class Verdict:
     srmr: bool | None
 
     @property
-    def met(self) -> bool:
-        """Whether everything that could be judged stays within."""
-        return all(x for x in (self.cfi, self.rmsea, self.srmr) if x is not None)
+    def met(self) -> bool | None:
+        """Whether everything that could be judged stays within; None if nothing could."""
+        judged = [x for x in (self.cfi, self.rmsea, self.srmr) if x is not None]
+        return all(judged) if judged else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +108,10 @@ class Comparison:
     Attributes
     ----------
     chisq, df, pvalue
-        Difference of chi-square: plain, scaled (Satorra & Bentler, 2001), or NaN where neither is defined.
+        Difference of chi-square, as the estimator corrects it; NaN where there is no test.
     method
-        ``"standard"``, ``"satorra-bentler-2001"``, or ``""`` if there is none.
+        ``"standard"``, ``"satorra-bentler-2001"`` (or ``"satorra-bentler-2010"`` where its scaling factor is not
+        positive), ``"satorra-2000"``, or ``""`` if there is none.
     cfi, rmsea, srmr, aic, bic
         Changes, this level minus the one before.
     verdicts
@@ -135,29 +137,23 @@ class Comparison:
 def level_measures(fit: SEMFit) -> LevelMeasures:
     """Fit measures of a level."""
     m, robust = fit.measures, fit.robust
-    shared = {"srmr": m.srmr, "loglik": m.loglik, "n_params": m.n_params, "aic": m.aic, "bic": m.bic}
     if robust is None:
-        return LevelMeasures(m.chisq, m.df, m.pvalue, 1.0, 0.0, m.cfi, m.rmsea, m.rmsea_lower, m.rmsea_upper, **shared)
-    t = robust.model
-    return LevelMeasures(
-        t.chisq,
-        m.df,
-        t.pvalue,
-        t.scale,
-        t.shift,
-        robust.cfi_robust,
-        robust.rmsea_robust,
-        robust.rmsea_robust_lower,
-        robust.rmsea_robust_upper,
-        **shared,
-    )
+        test = (m.chisq, m.df, m.pvalue, 1.0, 0.0)
+        described = (m.cfi, m.rmsea, m.rmsea_lower, m.rmsea_upper)
+    else:
+        t = robust.model
+        test = (t.chisq, m.df, t.pvalue, t.scale, t.shift)
+        described = (robust.cfi_robust, robust.rmsea_robust, robust.rmsea_robust_lower, robust.rmsea_robust_upper)
+        if np.isnan(robust.cfi_robust):  # not defined for ordered items
+            described = (robust.cfi_scaled, robust.rmsea_scaled, robust.rmsea_scaled_lower, robust.rmsea_scaled_upper)
+    return LevelMeasures(*test, *described, m.srmr, m.loglik, m.n_params, m.aic, m.bic)
 
 
 def compare_levels(
     level: str, before: LevelMeasures, after: LevelMeasures, looser: SEMFit, stricter: SEMFit
 ) -> Comparison:
     """Compare a level with the one before."""
-    chisq, df, pvalue, method = _difference(before, after, looser, stricter)
+    chisq, df, pvalue, method = _difference(looser, stricter)
     changes = {name: getattr(after, name) - getattr(before, name) for name in ("cfi", "rmsea", "srmr", "aic", "bic")}
     verdicts = tuple(
         Verdict(
@@ -175,29 +171,16 @@ def _within(change: float, limit: float | None) -> bool | None:
     return None if limit is None or np.isnan(change) else bool(change <= limit)
 
 
-def _difference(
-    before: LevelMeasures, after: LevelMeasures, looser: SEMFit, stricter: SEMFit
-) -> tuple[float, int, float, str]:
-    """Difference of chi-square, its degrees of freedom, p and kind.
-
-    A scaled difference is that of the plain statistics over (df1 c1 - df0 c0)/(df1 - df0); where this is negative, or
-    the correction also shifts, there is none (NaN).
-    """
-    df = after.df - before.df
-    plain = stricter.measures.chisq - looser.measures.chisq
-    test = stricter.compiled.estimator.test
+def _difference(looser: SEMFit, stricter: SEMFit) -> tuple[float, int, float, str]:
+    """Difference of chi-square, its degrees of freedom, p and kind; NaN and no kind where there is none."""
+    df = stricter.measures.df - looser.measures.df
     if df <= 0:
-        return plain, df, np.nan, ""
-    if test == "standard":
-        return plain, df, float(chdtrc(df, max(plain, 0.0))), "standard"
-    if test not in ("yuan-bentler", "satorra-bentler"):
-        return np.nan, df, np.nan, ""
-    scale = (after.df * after.scale - before.df * _scale(before)) / df
-    if not scale > 0:
-        return np.nan, df, np.nan, ""
-    return plain / scale, df, float(chdtrc(df, max(plain / scale, 0.0))), "satorra-bentler-2001"
-
-
-def _scale(measures: LevelMeasures) -> float:
-    """A saturated model has no correction."""
-    return measures.scale if measures.df else 0.0
+        return stricter.measures.chisq - looser.measures.chisq, df, np.nan, ""
+    methods = [resolved_method(stricter, "default")]
+    if methods[0] == "satorra-bentler-2001":
+        methods.append("satorra-bentler-2010")  # where the scaling factor of the first is not positive
+    for method in methods:
+        test = difference_test(looser, stricter, method)
+        if np.isfinite(test.chisq):
+            return test.chisq, df, test.pvalue, method
+    return np.nan, df, np.nan, ""

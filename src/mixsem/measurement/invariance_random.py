@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..bayes.draws import DEFAULT_SAMPLING, Sampling, check_run
 from ..bayes.priors import Priors
 from ..data.intake import Data, as_moments
-from ..display import Displayed
 from ..errors import MixsemWarning, OptionError, did_you_mean, notify
 from ..options import Names, as_names
 from ..syntax.blocks import Blocks
@@ -22,87 +19,16 @@ from .approximation_checks import approximation_notices
 from .bayes_blocks import Progress
 from .bayes_fit import BayesianBlock, BayesianFit
 from .bayes_terms import block_deviance
+from .invariance_steps import TIED, RandomEffectSteps, RandomStep
 from .mlcfa import MLCFA
 from .random_effects import RANDOM_KINDS
 from .sampling_checks import sampling_notices
 
-if TYPE_CHECKING:
-    from ..report.table import Table
-
-__all__ = ["RandomEffectSteps", "RandomStep", "random_effect_steps"]
+__all__ = ["random_effect_steps"]
 
 ALWAYS = ("residuals", "factor variances", "factor correlations")
 #: Parameters of these kinds are put to the test.
 CANDIDATES = ("loadings", "residuals")
-#: A difference in DIC below so many Monte-Carlo standard errors is no difference.
-TIED = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class RandomStep:
-    """A model of one measurement block with some random parameters.
-
-    Attributes
-    ----------
-    block
-        Names of the block's factors.
-    added
-        The parameter that was made random at this step; empty at the first.
-    spread
-        Posterior mean of its standard deviation over groups in the model with all of them random.
-    random
-        All candidates that are random at this step.
-    dic, dic_error, p_d
-        Deviance information criterion with its Monte-Carlo standard error, effective number of parameters.
-    difference
-        DIC minus the block's smallest.
-    tied
-        Whether the difference is within two Monte-Carlo standard errors.
-    chosen
-        Whether it has the smallest DIC.
-    trouble
-        Whether the draws are not to be trusted.
-    """
-
-    block: str
-    added: str
-    spread: float
-    random: tuple[str, ...]
-    dic: float
-    dic_error: float
-    p_d: float
-    difference: float
-    tied: bool
-    chosen: bool
-    trouble: bool
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class RandomEffectSteps(Displayed):
-    """Models with more and more random parameters, compared by DIC block by block.
-
-    Attributes
-    ----------
-    steps
-        Block after block, from no random candidate to all of them.
-    always
-        What is random at every step.
-    """
-
-    steps: tuple[RandomStep, ...]
-    always: tuple[str, ...]
-
-    @property
-    def random(self) -> tuple[str, ...]:
-        """What the smallest DIC of every block makes random, as ``MLCFA(random=...)`` takes it."""
-        return (*(name for step in self.steps if step.chosen for name in step.random), *self.always)
-
-    @property
-    def table(self) -> Table:
-        """One row per block and step, ready to print."""
-        from ..report.invariance_tables import random_table
-
-        return random_table(self)
 
 
 def random_effect_steps(

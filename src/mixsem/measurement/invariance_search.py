@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..display import Displayed
 from ..equations.fit import SEMFit
 from ..equations.specification import SEM
 from ..errors import Notice, OptionError, notify
-from ..inference.multiplicity import adjusted_p
 from ..options import Names, as_names, require_progress
 from .invariance import InvarianceTest
-from .invariance_cells import invariance_cells
+from .invariance_cells import flagged_cells
 from .invariance_levels import fit_model
 from .invariance_rules import SearchRules, factor_items, items_to_keep, require_default_scale, search_rules
 from .invariance_text import with_markers
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..report.table import Table
 
-__all__ = ["NonInvariance", "SearchStep", "find_noninvariance", "flagged_cells"]
+__all__ = ["NonInvariance", "SearchStep", "find_noninvariance"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -302,47 +303,20 @@ class _Path:
         return kept > items_to_keep(len(items), self.rules.keep)
 
 
-def flagged_cells(fit: SEMFit, kind: str, rules: SearchRules) -> pd.DataFrame:
-    """Score tests of all cells of a kind as a frame, with the adjusted p-values and what is flagged."""
-    import pandas as pd
-
-    cells = invariance_cells(fit, kind)
-    K, G = cells.statistic.shape
-    p = adjusted_p(cells.pvalue, rules.correction)
-    factors = [fit.model.factors[q] if q >= 0 else "" for q in cells.factor]
-    items = [fit.observed[i] for i in cells.item]
-    names = [f"{f} =~ {x}" if f else f"{x} ~ 1" for f, x in zip(factors, items, strict=True)]
-    return pd.DataFrame(
-        {
-            "group": pd.Series(list(fit.groups) * K, dtype=object),
-            "factor": [f for f in factors for _ in range(G)],
-            "item": [x for x in items for _ in range(G)],
-            "parameter": [name for name in names for _ in range(G)],
-            "kind": kind,
-            "epc": cells.epc.ravel(),
-            "deviation": cells.standardized.ravel(),
-            "statistic": cells.statistic.ravel(),
-            "p_value": cells.pvalue.ravel(),
-            "p_adjusted": p.ravel(),
-            "flagged": ((p < rules.alpha) & (abs(cells.standardized) > rules.threshold)).ravel(),
-        }
-    )
-
-
 def _step(kind: str, freed: pd.DataFrame | None, fit: SEMFit) -> SearchStep:
     m = fit.measures
     fit_now = (m.chisq, m.df, m.cfi, m.rmsea, m.srmr, m.aic, m.bic)
     if freed is None:
         return SearchStep(kind, "", 0, 0.0, 0.0, None, *fit_now)
     flagged = freed[freed["flagged"]]
-    top = flagged.loc[flagged["deviation"].abs().idxmax()]
+    at = int(np.argmax(flagged["deviation"].abs().to_numpy()))
     return SearchStep(
         kind,
         str(freed["parameter"].iloc[0]),
         len(flagged),
         len(flagged) / len(freed),
         float(flagged["deviation"].abs().sum()) / len(freed),
-        (top["group"], float(top["deviation"])),
+        (flagged["group"].iloc[at], float(flagged["deviation"].iloc[at])),
         *fit_now,
     )
 

@@ -32,11 +32,11 @@ def block_models(text: str, blocks: Blocks) -> tuple[tuple[str, str], ...]:
 
 
 def _require_plain(syntax: ModelSyntax) -> None:
-    special = next((t for t in syntax.terms if t.modifiers.given or t.block is not None), None)
-    place = special.place if special else next((c.place for c in (*syntax.constraints, *syntax.definitions)), "")
-    if place:
+    places = [t.place for t in syntax.terms if t.modifiers.given or t.block is not None]
+    places += [c.place for c in syntax.constraints] + [d.place for d in syntax.definitions]
+    if places:
         raise UnsupportedModelError(
-            f"{place}: modifiers, constraints and group headers cannot be divided into measurement blocks",
+            f"{places[0]}: modifiers, constraints and group headers cannot be divided into measurement blocks",
             allowed="blocks='joint', which fits all factors together",
             todo="leave blocks= out, or write one model per block",
         )

@@ -79,7 +79,7 @@ def _polish(loss: Loss, theta: Array, constraints: Constraints, n_done: int) -> 
         H = dense_information(loss.model, state.information)
         gap, jacobian = _binding(theta, constraints, state.gradient, H)
         move, _ = _kkt_step(H, jacobian, state.gradient, gap)
-        step = float(max(move @ H @ move, 0.0) ** 0.5)
+        step = max(float(move @ H @ move), 0.0) ** 0.5
         stalled = stalled + 1 if step > 0.7 * shortest else 0
         shortest = min(step, shortest)
         if step < 1e-11 or (step < 1e-8 and stalled >= 3) or stalled >= 12:

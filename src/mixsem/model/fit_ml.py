@@ -82,12 +82,13 @@ def maximize_likelihood(loss: Loss, start: Array, settings: Convergence | None =
     settings = settings or Convergence()
     if start.size == 0:
         return Optimum(start, loss.per_group(start), start, None, True, 0, 0.0)
-    theta, state, memory = start, loss.evaluate(start), _Memory(settings.memory)
+    theta, state, exact, memory = start, loss.evaluate(start), False, _Memory(settings.memory)
     damping, step, shortest, stalled, iteration = 0.0, np.inf, np.inf, 0, 0
     while iteration < settings.max_iterations and damping < MOST_DAMPED:
         iteration += 1
-        move = _newton_step(loss, theta, state) if step < NEAR and damping == 0.0 else None
+        move = _newton_step(loss, state) if exact and damping == 0.0 else None
         if move is None:
+            state, exact = (loss.evaluate(theta), False) if exact else (state, False)
             system = _try_factorize(loss, state, damping)
             if system is None:
                 damping = max(10 * damping, LEAST_DAMPED)
@@ -100,18 +101,18 @@ def maximize_likelihood(loss: Loss, start: Array, settings: Convergence | None =
         shortest = min(step, shortest)
         if damping == 0.0 and _finished(step, stalled, settings.tolerance):
             break
-        taken, moved = _sufficient_decrease(loss, theta, move, state)
+        taken, moved, exact_there = _sufficient_decrease(loss, theta, move, state, near=step < NEAR)
         if moved is None:
             damping, memory = max(10 * damping, LEAST_DAMPED), _Memory(settings.memory)
             continue
         memory = memory.remember(taken, moved.gradient - state.gradient)
-        theta, state = theta + taken, moved
+        theta, state, exact = theta + taken, moved, exact_there
         damping = 0.0 if damping <= LEAST_DAMPED else damping / 10
     return Optimum(
         theta=theta,
         loss_per_group=state.per_group,
         gradient=state.gradient,
-        system=_try_factorize(loss, state, 0.0),
+        system=_try_factorize(loss, loss.evaluate(theta) if exact else state, 0.0),
         converged=step < NEGLIGIBLE,
         n_iterations=iteration,
         step=step,
@@ -154,27 +155,34 @@ class _Memory:
         return -move if float(move @ gradient) > 0 else -system.solve(gradient)
 
 
-def _newton_step(loss: Loss, theta: Array, state: Evaluation) -> Array | None:
-    """The step from second derivatives; None where they are not at hand or do not lead downhill."""
-    observed = loss.observe(theta)
-    system = None if observed is None else _try_factorize(loss, observed, 0.0)
+def _newton_step(loss: Loss, observed: Evaluation) -> Array | None:
+    """The step from second derivatives; None where they do not lead downhill."""
+    system = _try_factorize(loss, observed, 0.0)
     if system is None:
         return None
-    move = -system.solve(state.gradient)
+    move = -system.solve(observed.gradient)
     # Downhill, and with positive curvature for every parameter: otherwise a saddle is nearer than the minimum.
-    return move if float(move @ state.gradient) < 0 and (system.diagonal() > 0).all() else None
+    return move if float(move @ observed.gradient) < 0 and (system.diagonal() > 0).all() else None
 
 
-def _sufficient_decrease(loss: Loss, theta: Array, move: Array, state: Evaluation) -> tuple[Array, Evaluation | None]:
-    """The longest of a few fractions of the step that lowers the loss enough, with the loss there; None if none."""
+def _sufficient_decrease(
+    loss: Loss, theta: Array, move: Array, state: Evaluation, *, near: bool
+) -> tuple[Array, Evaluation | None, bool]:
+    """The longest of a few fractions of the step that lowers the loss enough.
+
+    Returns the step, the loss there (None if none does), and whether that holds second derivatives, as it does near the
+    minimum if the loss has them.
+    """
     value = float(state.per_group.sum())
     slope = float(move @ state.gradient)
     for fraction in (1.0, 0.5, 0.25, 0.1, 0.03):
-        moved = loss.evaluate(theta + fraction * move)
+        point = theta + fraction * move
+        observed = loss.observe(point) if near else None
+        moved = loss.evaluate(point) if observed is None else observed
         allowed = value + 1e-4 * fraction * slope + loss.rounding
         if float(moved.per_group.sum()) <= allowed:
-            return fraction * move, moved
-    return move, None
+            return fraction * move, moved, observed is not None
+    return move, None, False
 
 
 def factorize_at(loss: Loss, theta: Array) -> ArrowSystem | None:

@@ -183,4 +183,4 @@ def _colorbar(axes: Axes, image: AxesImage, kind: str) -> None:
     unit = "SD of the item per SD of the factor" if kind == "loadings" else "SD of the item"
     bar.set_label(f"deviation from the common {kind[:-1]} ({unit})", fontsize=8, color=INK)
     bar.ax.tick_params(labelsize=7, colors=MUTED, labelcolor=INK, length=2)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)

@@ -70,6 +70,8 @@ def _missing(fit: SEMFit) -> str:
 
 
 def _parameters(fit: SEMFit) -> str:
+    if fit.data.ordinal is not None:
+        return f"{fit.n_params:,} free, thresholds included"
     constrained = fit.model.n_free - fit.n_params
     text = f"{fit.n_params:,} free"
     return text + (f" ({fit.model.n_free:,} less {plural(constrained, 'constraint')})" if constrained else "")
@@ -137,8 +139,10 @@ def fit_measure_table(fit: SEMFit) -> Table:
             )
         )  # fmt: skip
         robust = (r.cfi_robust, r.tli_robust, r.rmsea_robust, r.rmsea_robust_lower, r.rmsea_robust_upper)
-        rows.append(("robust", *robust, None, None))
-        notes.append("corrected: with the corrected χ². robust: compare these with the usual cut-offs.")
+        known = bool(np.isfinite(robust).all())  # not with ordered items
+        rows += [("robust", *robust, None, None)] if known else []
+        told = " robust: compare these with the usual cut-offs." if known else ""
+        notes.append(f"corrected: with the corrected χ².{told}")
     return Table("Fit measures", columns, tuple(rows), tuple(notes))
 
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc, ndtr
 
 from ..equations.fit import SEMFit
-from ..equations.sam import SAMFit
+from ..equations.sam_fit import SAMFit
 from ..equations.standardized import scale_factors, scales_of
+from .thresholds import thresholds_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,12 +99,37 @@ def equation_parameters(fit: SEMFit | SAMFit) -> pd.DataFrame:
             "free": (values.free >= 0).ravel(),
         }
     )
-    return _with_defined(fit, frame)
+    return _with_defined(fit, _with_thresholds(fit, frame))
 
 
 def _label(label: str) -> str:
     """What the user wrote; the labels that equalities over groups make begin with a dot."""
     return "" if label.startswith(".") else label
+
+
+def _with_thresholds(fit: SEMFit | SAMFit, frame: pd.DataFrame) -> pd.DataFrame:
+    """Append the thresholds of ordered items, group after group."""
+    import pandas as pd
+
+    if fit.data.ordinal is None:
+        return frame
+    found = thresholds_of(fit.data.ordinal)
+    repeat = len(fit.groups)
+    z = (found.estimate / found.se).ravel()
+    own = {
+        "group": [g for g in fit.groups for _ in found.items],
+        "lhs": list(found.items) * repeat,
+        "op": "|",
+        "rhs": list(found.names) * repeat,
+        "label": "",
+        "estimate": found.estimate.ravel(),
+        "se": found.se.ravel(),
+        "z": z,
+        "p_value": two_sided(z),
+        "std_all": found.estimate.ravel(),  # ordered items have unit variance
+        "free": True,
+    }
+    return pd.concat([frame, pd.DataFrame(own)], ignore_index=True)
 
 
 def _with_defined(fit: SEMFit | SAMFit, frame: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import chdtrc
 
 from ..equations.fit import SEMFit
-from ..equations.sam import SAMFit
+from ..equations.sam_fit import SAMFit
 from .document import Listing, Prose, Summary
 from .equation_facts import chisq_table, equation_facts, equation_title, fit_measure_table
 from .equation_tables import defined_table, explained_table, parameter_tables

@@ -8,11 +8,12 @@ import numpy as np
 
 from ..equations.fit import SEMFit
 from ..equations.r2 import r2
-from ..equations.sam import SAMFit
+from ..equations.sam_fit import SAMFit
 from ..syntax.table import Row
 from .equation_facts import FEW_GROUPS
 from .equation_frames import ParameterValues, parameter_values, two_sided
 from .table import Column, Table
+from .thresholds import thresholds_of
 from .values import one_line
 
 __all__ = ["defined_table", "explained_table", "parameter_tables"]
@@ -46,7 +47,35 @@ def parameter_tables(fit: SEMFit | SAMFit) -> list[Table]:
             tables.append(_side_by_side(title, heading, fit, values, chosen, names, labels))
         else:
             tables += _many_groups(title, heading, fit, values, chosen, names, labels)
-    return tables
+    return [*tables, *threshold_tables(fit)]
+
+
+def threshold_tables(fit: SEMFit | SAMFit) -> list[Table]:
+    """Thresholds of ordered items: of each group if they are few, else their range; nothing without ordered items."""
+    if fit.data.ordinal is None:
+        return []
+    found = thresholds_of(fit.data.ordinal)
+    names = [f"{item} | {name}" for item, name in zip(found.items, found.names, strict=True)]
+    columns: list[Column] = [Column("parameter", "Threshold")]
+    if len(fit.groups) <= FEW_GROUPS:
+        several = len(fit.groups) > 1
+        body: list[list[object]] = [[name] for name in names]
+        for g, group in enumerate(fit.groups):
+            suffix = f"_{g + 1}" if several else ""
+            columns += _statistics(one_line(group) if several else "", suffix)[:2]
+            for row, estimate, se in zip(body, found.estimate[g], found.se[g], strict=True):
+                row += [float(estimate), float(se)]
+        return [Table("Thresholds", tuple(columns), tuple(map(tuple, body)))]
+    columns += [Column("lowest", "Lowest", "decimal3"), Column("lowest_in", "in")]
+    columns += [Column("median", "Median", "decimal3")]
+    columns += [Column("highest", "Highest", "decimal3"), Column("highest_in", "in")]
+    rows = []
+    for name, of_groups in zip(names, found.estimate.T, strict=True):
+        low, high = int(np.nanargmin(of_groups)), int(np.nanargmax(of_groups))
+        middle = float(np.nanmedian(of_groups))
+        where = (one_line(fit.groups[low]), one_line(fit.groups[high]))
+        rows.append((name, float(of_groups[low]), where[0], middle, float(of_groups[high]), where[1]))
+    return [Table("Thresholds", tuple(columns), tuple(rows))]
 
 
 def _belongs(row: Row, op: str, same: bool | None) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..equations.fit import SEMFit
-from ..equations.sam import SAMFit
+from ..equations.sam_fit import SAMFit
 from ..errors import OptionError
 from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import BlockFit, MeasurementFit

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..measurement.invariance import InvarianceTest
 from ..measurement.invariance_alignment import Alignment
-from ..measurement.invariance_random import TIED, RandomEffectSteps
 from ..measurement.invariance_search import NonInvariance
+from ..measurement.invariance_steps import TIED, RandomEffectSteps
 from .table import Cell, Column, Table
 from .values import plural
 
@@ -91,14 +91,16 @@ def _level_notes(test: InvarianceTest) -> tuple[str, ...]:
     notes = ["5%, 95%: limits of the 90% confidence interval of RMSEA. Δ: change against the level before."]
     if test.levels[0].fit.robust is not None:
         methods = {s.comparison.method for s in test.levels if s.comparison is not None}
-        text = f"χ² is corrected for non-normal data (estimator {test.estimator}); CFI and RMSEA are the robust ones."
-        if "satorra-bentler-2001" in methods:
-            text += " Δχ² is scaled (Satorra & Bentler, 2001)."
-        if "" in methods:
-            text += (
-                " A blank Δχ²: no scaled difference exists here (its scaling factor is not positive, or the correction"
-                " of this estimator is of another kind)."
-            )
+        robust = test.levels[0].fit.robust
+        kind = "robust" if robust is not None and np.isfinite(robust.cfi_robust) else "scaled"
+        text = f"χ² is corrected for non-normal data (estimator {test.estimator}); CFI and RMSEA are the {kind} ones."
+        said = {
+            "satorra-bentler-2001": "scaled (Satorra & Bentler, 2001)",
+            "satorra-bentler-2010": "scaled (Satorra & Bentler, 2010; the method of 2001 fails here)",
+            "satorra-2000": "scaled and shifted (Satorra, 2000)",
+        }
+        named = [words for method, words in said.items() if method in methods]
+        text += f" Δχ² is {'; '.join(named)}." if named else ""
         notes.append(text)
     if test.partial:
         notes.append(f"Free at all levels: {', '.join(test.partial)}.")

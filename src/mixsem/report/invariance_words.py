@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..measurement.invariance import InvarianceTest
 from ..measurement.invariance_alignment import Alignment
-from ..measurement.invariance_random import RandomEffectSteps
 from ..measurement.invariance_search import NonInvariance
+from ..measurement.invariance_steps import RandomEffectSteps
 from .document import Listing, Prose, Summary
 from .invariance_tables import (
     alignment_table,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import singledispatch
 
 from ..equations.fit import SEMFit
-from ..equations.sam import SAMFit
+from ..equations.sam_fit import SAMFit
 from ..errors import Notice, OptionError
 from ..factors.moments import FactorMoments
 from ..measurement.bayes_fit import BayesianFit
@@ -15,8 +15,8 @@ from ..measurement.diagnostics import Diagnostics, diagnostics
 from ..measurement.fit import MeasurementFit
 from ..measurement.invariance import InvarianceTest
 from ..measurement.invariance_alignment import Alignment
-from ..measurement.invariance_random import RandomEffectSteps
 from ..measurement.invariance_search import NonInvariance
+from ..measurement.invariance_steps import RandomEffectSteps
 from ..measurement.prior_grid import PriorVarianceChoice
 from ..multilevel.compare import GroupComparison
 from ..multilevel.fit import MultilevelFit
