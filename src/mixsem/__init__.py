@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         factors,
         inference,
         measurement,
+        mixtures,
         multilevel,
         plots,
         report,
@@ -32,13 +33,12 @@ if TYPE_CHECKING:
     from .bayes.draws import Sampling
     from .bayes.priors import Priors
     from .data.moments import SampleMoments
-    from .equations.bootstrap import Bootstrap, bootstrap
+    from .equations.bootstrap import Bootstrap
     from .equations.compare import ModelComparison, anova
     from .equations.entry import cfa, growth, sem
     from .equations.fit import SEMFit
     from .equations.indices import fit_measures
     from .equations.modification import modification_indices
-    from .equations.r2 import r2
     from .equations.release import ReleaseScores, release_scores
     from .equations.residual import residuals
     from .equations.sam import sam
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from .equations.score_tests import ScoreTest, score_test
     from .equations.simulation import simulate_data
     from .equations.specification import SEM
-    from .equations.standardized import standardized
     from .factors.moments import FactorMoments
     from .factors.sam import factor_moments
     from .factors.scores import factor_scores
@@ -64,6 +63,19 @@ if TYPE_CHECKING:
     from .measurement.mgcfa import MGCFA
     from .measurement.mlcfa import MLCFA
     from .measurement.prior_choice import choose_prior_variance
+    from .mixtures.bootstrap import bootstrap
+    from .mixtures.bootstrap_results import MixtureBootstrap, SelectionBootstrap
+    from .mixtures.classification import Classification, classification
+    from .mixtures.distal import DistalOutcome, distal
+    from .mixtures.errors import StandardErrors, standard_errors
+    from .mixtures.explained import r2, standardized
+    from .mixtures.intervals import Intervals, intervals
+    from .mixtures.lrt import ClusterTest, bootstrap_lrt
+    from .mixtures.membership_model import MembershipModel
+    from .mixtures.predictors import predictors
+    from .mixtures.propagate import PropagatedPosterior, propagated_posterior
+    from .mixtures.stability import Stability, stability
+    from .mixtures.wald import WaldTests, wald
     from .multilevel.compare import compare_groups
     from .multilevel.mlsem import MLSEM
     from .pipelines import mixmg_bsem, mixml_sem, mmgsem
@@ -84,14 +96,21 @@ __all__ = [
     "Alignment",
     "BayesianFit",
     "Bootstrap",
+    "Classification",
+    "ClusterTest",
+    "DistalOutcome",
     "FactorMoments",
+    "Intervals",
     "InvarianceTest",
     "MeasurementFit",
+    "MembershipModel",
+    "MixtureBootstrap",
     "MixtureFit",
     "MixtureSelection",
     "ModelComparison",
     "NonInvariance",
     "Priors",
+    "PropagatedPosterior",
     "RandomEffectSteps",
     "ReleaseScores",
     "SAMFit",
@@ -99,19 +118,26 @@ __all__ = [
     "SampleMoments",
     "Sampling",
     "ScoreTest",
+    "SelectionBootstrap",
+    "Stability",
+    "StandardErrors",
     "StructuralMixture",
+    "WaldTests",
     "align",
     "anova",
     "bayes",
     "bayes_fit_measures",
     "bootstrap",
+    "bootstrap_lrt",
     "cfa",
     "choose_clusters",
     "choose_prior_variance",
+    "classification",
     "clusters",
     "compare_groups",
     "data",
     "diagnostics",
+    "distal",
     "equations",
     "errors",
     "factor_moments",
@@ -122,15 +148,19 @@ __all__ = [
     "glance",
     "growth",
     "inference",
+    "intervals",
     "invariance_test",
     "loading_deviations",
     "measurement",
     "mixmg_bsem",
     "mixml_sem",
+    "mixtures",
     "mmgsem",
     "modification_indices",
     "multilevel",
     "plots",
+    "predictors",
+    "propagated_posterior",
     "r2",
     "random_effect_steps",
     "release_scores",
@@ -142,18 +172,41 @@ __all__ = [
     "sem",
     "simulate",
     "simulate_data",
+    "stability",
+    "standard_errors",
     "standardized",
     "structural",
     "summary",
     "syntax",
     "tidy",
+    "wald",
 ]
 
 #: Where each public name lives; a name that is missing here is a submodule.
 _HOME = {
+    "StandardErrors": "mixtures.errors",
+    "standard_errors": "mixtures.errors",
+    "Intervals": "mixtures.intervals",
+    "intervals": "mixtures.intervals",
+    "WaldTests": "mixtures.wald",
+    "wald": "mixtures.wald",
+    "Classification": "mixtures.classification",
+    "classification": "mixtures.classification",
+    "PropagatedPosterior": "mixtures.propagate",
+    "propagated_posterior": "mixtures.propagate",
+    "Stability": "mixtures.stability",
+    "stability": "mixtures.stability",
+    "distal": "mixtures.distal",
+    "DistalOutcome": "mixtures.distal",
+    "MembershipModel": "mixtures.membership_model",
+    "predictors": "mixtures.predictors",
     "simulate_data": "equations.simulation",
     "Bootstrap": "equations.bootstrap",
-    "bootstrap": "equations.bootstrap",
+    "bootstrap": "mixtures.bootstrap",
+    "MixtureBootstrap": "mixtures.bootstrap_results",
+    "SelectionBootstrap": "mixtures.bootstrap_results",
+    "ClusterTest": "mixtures.lrt",
+    "bootstrap_lrt": "mixtures.lrt",
     "residuals": "equations.residual",
     "ModelComparison": "equations.compare",
     "anova": "equations.compare",
@@ -187,8 +240,8 @@ _HOME = {
     "random_effect_steps": "measurement.invariance_random",
     "loading_deviations": "measurement.invariance_deviations",
     "SEM": "equations.specification",
-    "standardized": "equations.standardized",
-    "r2": "equations.r2",
+    "standardized": "mixtures.explained",
+    "r2": "mixtures.explained",
     "SEMFit": "equations.fit",
     "SAMFit": "equations.sam_fit",
     "sam": "equations.sam",

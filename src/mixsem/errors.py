@@ -39,6 +39,7 @@ __all__ = [
     "PriorScaleWarning",
     "ResidualFloorWarning",
     "SamplingWarning",
+    "SeparationWarning",
     "SingleIndicatorWarning",
     "SmallGroupWarning",
     "SparseCategoriesWarning",
@@ -193,7 +194,7 @@ class DivergenceWarning(MixsemWarning):
 
 
 class FewGroupsWarning(MixsemWarning):
-    """Random effects were estimated from few groups, or a multigroup model from one."""
+    """Random effects or predictors of clusters were estimated from few groups, or a multigroup model from one."""
 
 
 class PriorScaleWarning(MixsemWarning):
@@ -202,6 +203,10 @@ class PriorScaleWarning(MixsemWarning):
 
 class EqualFactorsWarning(MixsemWarning):
     """Factor variances or correlations, which clusters rest on, are held equal over groups."""
+
+
+class SeparationWarning(MixsemWarning):
+    """A predictor separates clusters without overlap, so that its coefficient runs to infinity."""
 
 
 class UnusedFactorWarning(MixsemWarning):

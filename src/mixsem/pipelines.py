@@ -44,6 +44,8 @@ def mmgsem(
     ordered: Names | Literal[True] = (),
     residuals: str = "group",
     equal_regressions: Names = (),
+    group_specific: Names = (),
+    meanstructure: bool = False,
     n_starts: int = 200,
     start: Start = "hard",
     seed: int | None = None,
@@ -80,6 +82,9 @@ def mmgsem(
         ``"group"``: residual variances of each group and cluster; ``"cluster"``: of each cluster.
     equal_regressions
         Regressions that are the same in all clusters (`equal` of `StructuralMixture`).
+    group_specific, meanstructure
+        Regressions of single groups, and clustering on factor means, see `StructuralMixture`; the latter needs
+        ``equal=("loadings", "intercepts")``.
     n_starts
         Random starts per number of clusters.
     start
@@ -119,8 +124,9 @@ def mmgsem(
     if progress is not None:
         progress("measurement", 1, 1)
     mixture = StructuralMixture(
-        structural, k, residuals=residuals, equal=equal_regressions, n_starts=n_starts, start=start
-    )
+        structural, k, residuals, equal_regressions, n_starts, start,
+        group_specific=group_specific, meanstructure=meanstructure,
+    )  # fmt: skip
     return mixture.fit(factor_moments(step1), seed=seed, progress=progress)
 
 
@@ -139,6 +145,7 @@ def mixml_sem(
     missing: str = "listwise",
     residuals: str = "group",
     equal_regressions: Names = (),
+    group_specific: Names = (),
     n_starts: int = 200,
     start: Start = "hard",
     seed: int | None = None,
@@ -166,7 +173,7 @@ def mixml_sem(
         Chains, draws and tuning of step 1.
     missing
         ``"listwise"`` or ``"ml"``, as in `mmgsem`.
-    residuals, equal_regressions, n_starts, start, progress
+    residuals, equal_regressions, group_specific, n_starts, start, progress
         Of step 3, as in `mmgsem`; step 1 reports its progress as the stage ``"measurement"``.
     seed
         Seed of the posterior draws and of the random starts.
@@ -208,7 +215,7 @@ def mixml_sem(
         measurement, random=random, blocks=blocks, priors=priors, method=method, sampling=sampling, missing=missing
     )
     mixture = StructuralMixture(
-        structural, k, residuals=residuals, equal=equal_regressions, n_starts=n_starts, start=start
+        structural, k, residuals, equal_regressions, n_starts, start, group_specific=group_specific
     )
     return _sample_and_cluster(model, mixture, data, group, seed, progress)
 
@@ -230,6 +237,7 @@ def mixmg_bsem(
     missing: str = "listwise",
     residuals: str = "group",
     equal_regressions: Names = (),
+    group_specific: Names = (),
     n_starts: int = 200,
     start: Start = "hard",
     seed: int | None = None,
@@ -263,7 +271,7 @@ def mixmg_bsem(
         Chains, draws and tuning of step 1.
     missing
         ``"listwise"`` or ``"ml"``, as in `mmgsem`.
-    residuals, equal_regressions, n_starts, start, progress
+    residuals, equal_regressions, group_specific, n_starts, start, progress
         Of step 3, as in `mmgsem`; step 1 reports its progress as the stage ``"measurement"``.
     seed
         Seed of the posterior draws and of the random starts.
@@ -313,7 +321,7 @@ def mixmg_bsem(
         missing=missing,
     )
     mixture = StructuralMixture(
-        structural, k, residuals=residuals, equal=equal_regressions, n_starts=n_starts, start=start
+        structural, k, residuals, equal_regressions, n_starts, start, group_specific=group_specific
     )
     return _sample_and_cluster(model, mixture, data, group, seed, progress)
 
@@ -330,7 +338,8 @@ def _sample_and_cluster(
     syntax = parse_model(model.measurement)
     require_measurement_model(syntax)
     check_options(mixture, seed)
-    compile_structural(mixture.structural, syntax.factors, equal=as_names(mixture.equal, "equal"))
+    equal, own = as_names(mixture.equal, "equal"), as_names(mixture.group_specific, "group_specific")
+    compile_structural(mixture.structural, syntax.factors, equal=equal, group_specific=own)
     moments = as_moments(data, syntax.indicators, group, missing=model.missing)
     for k in cluster_numbers(mixture.k, moments.n_groups):
         starting_partitions(mixture.start, moments.groups, k, 1, np.random.default_rng(0))

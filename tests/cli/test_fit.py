@@ -67,12 +67,13 @@ def test_all_files_agree_with_the_fit(fit: Fit, survey: pd.DataFrame) -> None:
     assert record["settings"]["seed"] == 3 and record["settings"]["k"] == [1, 2, 3]
     assert record["models"]["structural"] == "trust ~ fear\n"
     groups = read_csv("out/clusters.csv")
-    assert list(groups[0]) == ["group", "cluster", "probability"]
+    assert list(groups[0]) == ["group", "cluster", "probability", "propagated"]
     assert [row["group"] for row in groups] == list("ABCDEFGH")
     assert [int(row["cluster"]) for row in groups] == best.clusters.tolist()
     assert [float(row["probability"]) for row in groups] == best.posterior.max(axis=1).tolist()
     coefficients = read_csv("out/coefficients.csv")
-    assert list(coefficients[0]) == ["cluster", "outcome", "predictor", "estimate"]
+    tests = ["se", "z", "p_value", "lower", "upper"]
+    assert list(coefficients[0]) == ["cluster", "outcome", "predictor", "estimate", *tests]
     assert [float(row["estimate"]) for row in coefficients] == best.coefficients.ravel().tolist()
     selection = read_csv("out/selection.csv")
     assert [int(row["k"]) for row in selection] == [1, 2, 3]

@@ -14,7 +14,9 @@ from mixsem.structural import MixtureFit, MixtureSelection
 def test_regressions_of_the_clusters(whole: MixtureSelection) -> None:
     fit = whole[2]
     frame = tidy(fit)
-    assert list(frame.columns) == ["cluster", "outcome", "predictor", "estimate", "equal", "fixed"]
+    tests = ["se", "z", "p_value", "lower", "upper"]
+    kinds = ["equal", "fixed", "group_specific"]
+    assert list(frame.columns) == ["cluster", "outcome", "predictor", "estimate", *tests, *kinds]
     for row in frame.itertuples():
         j, i = fit.path.factors.index(row.outcome), fit.path.factors.index(row.predictor)
         assert row.estimate == fit.B[row.cluster - 1, j, i]

@@ -14,6 +14,8 @@ from mixsem import __version__
 from mixsem.errors import HeywoodWarning, Notice, OptionError
 from mixsem.factors import FactorMoments
 from mixsem.measurement import MeasurementFit
+from mixsem.mixtures.errors import standard_errors
+from mixsem.mixtures.wald import wald
 from mixsem.plots.clusters import clusters as clusters_figure
 from mixsem.report.html import html_report
 from mixsem.report.page import block
@@ -113,6 +115,7 @@ def test_headings_in_order(page: Page) -> None:
         "What was fitted",
         "How many clusters?",
         "Regressions",
+        "How sure are the regressions?",
         "Which groups are in which cluster?",
         "Measurement",
         "Warnings",
@@ -139,9 +142,11 @@ def test_what_was_fitted(page: Page, whole: MixtureSelection, measurement: Measu
 
 def test_the_numbers_of_the_solution(page: Page, whole: MixtureSelection) -> None:
     fit = whole[2]
-    shown = [f"{b:.3f}".replace("-", "−") for b in fit.coefficients[:, 0]]
-    assert ["F3 ~ F1", *shown, ""] in page.rows
-    assert ["Proportion", *(f"{p:.3f}" for p in fit.proportions), ""] in page.rows
+    se, test = standard_errors(fit).se, wald(fit).equal.loc[0, "p_value"]
+    pairs = zip(fit.coefficients[:, 0], se[:, 0], strict=True)
+    shown = [f"{value:.3f}".replace("-", "−") for pair in pairs for value in pair]
+    assert ["F3 ~ F1", *shown, f"{test:.3f}" if test >= 0.001 else "<0.001", ""] in page.rows
+    assert ["Proportion", *(text for p in fit.proportions for text in (f"{p:.3f}", "")), "", ""] in page.rows
     for g, group in enumerate(fit.groups):
         row = [str(group), "120", str(fit.clusters[g]), *(f"{p:.3f}" for p in fit.posterior[g])]
         assert row in page.rows
@@ -173,7 +178,7 @@ def test_the_measurement(page: Page, measurement: MeasurementFit) -> None:
 
 def test_figures_have_titles_and_parse(text: str) -> None:
     figures = re.findall(r"<svg .*?</svg>", text, flags=re.DOTALL)
-    assert len(figures) == 7
+    assert len(figures) == 9
     for figure in figures:
         root = ElementTree.fromstring(figure)
         assert root.get("role") == "img"

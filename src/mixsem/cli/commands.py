@@ -65,7 +65,13 @@ def _check_models(options: FitOptions) -> tuple[str, ...]:
 
         from ..structural.path_model import compile_structural
 
-        compile_structural(options.structural.text, measurement.factors, equal=options.equal_regressions)
+        compile_structural(
+            options.structural.text,
+            measurement.factors,
+            equal=options.equal_regressions,
+            group_specific=options.group_specific,
+            meanstructure=options.meanstructure,
+        )
     return measurement.indicators
 
 
@@ -108,6 +114,8 @@ def _three_steps(
         residuals=options.residuals,
         equal=options.equal_regressions,
         n_starts=options.n_starts,
+        group_specific=options.group_specific,
+        meanstructure=options.meanstructure,
     )
     fits = mixture.fit(factor_moments(measurement), seed=options.seed, progress=progress)
     return measurement, fits if isinstance(fits, MixtureSelection) else MixtureSelection((fits,))

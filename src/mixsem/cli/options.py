@@ -79,6 +79,8 @@ class FitOptions:
     title: str
     quiet: bool
     command: str
+    group_specific: tuple[str, ...] = ()
+    meanstructure: bool = False
 
     @property
     def n_stages(self) -> int:
@@ -136,7 +138,20 @@ def fit_options(arguments: argparse.Namespace, command: str = "") -> FitOptions:
         title=arguments.title,
         quiet=arguments.quiet,
         command=command,
+        group_specific=tuple(arguments.group_specific or ()),
+        meanstructure=_meanstructure(arguments, step1),
     )
+
+
+def _meanstructure(arguments: argparse.Namespace, step1: Step1Options) -> bool:
+    """Whether to cluster on factor means, which only equal intercepts make comparable."""
+    if arguments.meanstructure and not (isinstance(step1, EqualLoadings) and "intercepts" in step1.equal):
+        raise OptionError(
+            "--meanstructure without equal intercepts",
+            allowed="with --method mmgsem and --equal loadings intercepts: only then factor means can be compared",
+            todo="add --equal loadings intercepts, or leave --meanstructure out",
+        )
+    return bool(arguments.meanstructure)
 
 
 def moments_options(arguments: argparse.Namespace) -> MomentsOptions:

@@ -124,6 +124,12 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     _add_several(
         step3, "--equal-regressions", "REGRESSION", 'regressions that are the same in all clusters, such as "y ~ x"'
     )
+    _add_several(step3, "--group-specific", "REGRESSION", "regressions that are free in every group")
+    step3.add_argument(
+        "--meanstructure",
+        action="store_true",
+        help="cluster on factor means too; with --method mmgsem --equal loadings intercepts",
+    )
     parser.add_argument("--title", default="", metavar="TEXT", help="title of the report")
     _add_quiet(parser)
 

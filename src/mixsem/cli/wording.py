@@ -28,6 +28,7 @@ _OPTIONS = {
     "blocks": "--blocks",
     "group": "--group",
     "residuals": "--residuals",
+    "group_specific": "--group-specific",
     "n_starts": "--starts",
     "seed": "--seed",
     "structural": "--structural",

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 from ..errors import (
     ConvergenceWarning,
@@ -21,6 +20,7 @@ from ..errors import (
     enumerate_briefly,
     notify,
 )
+from ..inference.resampled import resampled_limits
 from .cells import entry_labels
 from .fit import SEMFit
 from .resampling import Replicate, Sampler, rescaled_rows
@@ -113,10 +113,6 @@ class Bootstrap:
         OptionError
             If `level` or `method` is none of those allowed.
         """
-        if not 0 < level < 1:
-            raise OptionError(f"level={level!r}", allowed="a probability between 0 and 1, such as 0.95")
-        if method not in ("percentile", "bc"):
-            raise OptionError(f"method={method!r}", allowed="'percentile' or 'bc'")
         import pandas as pd
 
         fit, usable = self.fit, ~np.isnan(self.chisq)
@@ -127,7 +123,7 @@ class Bootstrap:
         labels = pd.DataFrame(entry_labels(fit))[used]
         added = [("", d.name, ":=", str(d.expression)) for d in fit.constraints.definitions]
         labels = pd.concat([labels, pd.DataFrame(added, columns=labels.columns)], ignore_index=True)
-        lower, upper = _limits(draws, estimate, level, method)
+        lower, upper = resampled_limits(draws, estimate, level, method)
         return labels.assign(
             estimate=estimate,
             se=draws.std(axis=0, ddof=1),
@@ -137,20 +133,6 @@ class Bootstrap:
         )
 
 
-def _limits(draws: Array, estimate: Array, level: float, method: str) -> tuple[Array, Array]:
-    tail = ndtri(0.5 - 0.5 * level)
-    shift = np.zeros(estimate.size)
-    if method == "bc":
-        below = (draws < estimate).mean(axis=0)
-        shift = ndtri(np.clip(below, 0.5 / len(draws), 1.0 - 0.5 / len(draws)))
-    levels = ndtr(2.0 * shift + np.array([[tail], [-tail]]))
-    limits = [
-        [np.quantile(column, level, method="weibull") for column, level in zip(draws.T, row, strict=True)]
-        for row in levels
-    ]
-    return np.array(limits[0]), np.array(limits[1])
-
-
 @singledispatch
 def bootstrap(
     fit: object, n: int = 1000, *, kind: BootstrapKind = "rows", seed: int = 0, workers: int = 1
@@ -158,6 +140,7 @@ def bootstrap(
     """Estimate a model again in many samples.
 
     Rows are drawn within their groups, and the model is fitted to the moments of each sample from the estimates on.
+    A `MixtureFit` or `MixtureSelection` takes other options, see `mixsem.mixtures.bootstrap`.
 
     Parameters
     ----------
@@ -207,7 +190,10 @@ def bootstrap(
     Bollen & Stine (1992), Bootstrapping goodness-of-fit measures in structural equation models. Sociological Methods &
     Research 21, 205-229. Efron & Tibshirani (1993), An introduction to the bootstrap.
     """
-    raise UnsupportedModelError(f"bootstrap() got {type(fit).__name__}", allowed="a fit of cfa(), sem() or growth()")
+    raise UnsupportedModelError(
+        f"bootstrap() got {type(fit).__name__}",
+        allowed="a fit of cfa(), sem() or growth(), a MixtureFit or a MixtureSelection",
+    )
 
 
 @bootstrap.register(SEMFit)

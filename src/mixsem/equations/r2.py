@@ -25,12 +25,16 @@ def r2(fit: object) -> pd.DataFrame:
     Parameters
     ----------
     fit
-        A fitted `cfa`, `sem` or `growth`.
+        A fitted `cfa`, `sem` or `growth`, or a `MixtureFit`.
 
     Returns
     -------
     DataFrame
         group, variable, r2: items and other observed outcomes first, then factors that are regressed on something.
+
+        Of a `MixtureFit`: level, cluster, group, variable, r2, probability, n. First the mean of each cluster (level
+        ``"cluster"``, no group), in which a group counts with its people times the probability of the cluster; then
+        every group in every cluster (level ``"group"``).
 
     Raises
     ------
@@ -47,7 +51,8 @@ def r2(fit: object) -> pd.DataFrame:
     1   all       x2  0.208
     2   all       x3  0.460
     """
-    raise UnsupportedModelError(f"r2() got {type(fit).__name__}", allowed="a fit of cfa(), sem() or growth()")
+    allowed = "a fit of cfa(), sem() or growth(), or a MixtureFit"
+    raise UnsupportedModelError(f"r2() got {type(fit).__name__}", allowed=allowed)
 
 
 @r2.register(SEMFit)

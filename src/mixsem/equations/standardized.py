@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from ..errors import OptionError
+from ..errors import OptionError, UnsupportedModelError
 from ..model.matrices import ALPHA, BETA, LAMBDA, NU, PSI, THETA, ModelMap
 from .cells import cell_model, entry_labels, first_cells, parameters_of
+from .fit import SEMFit
+from .sam_fit import SAMFit
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from .fit import SEMFit
-    from .sam_fit import SAMFit
 
 __all__ = ["Scales", "Standardization", "scale_factors", "scales_of", "standardized"]
 
@@ -36,7 +36,8 @@ class Scales(NamedTuple):
     residual_factors: Array  # (G, m)
 
 
-def standardized(fit: SEMFit, kind: Standardization = "all", *, level: float = 0.95) -> pd.DataFrame:
+@singledispatch
+def standardized(fit: object, kind: Standardization = "all", *, level: float = 0.95) -> pd.DataFrame:
     """Standardize the parameters of a fit.
 
     A loading or regression becomes the change of the outcome, in its standard deviations, that goes with one standard
@@ -47,7 +48,7 @@ def standardized(fit: SEMFit, kind: Standardization = "all", *, level: float = 0
     Parameters
     ----------
     fit
-        A fitted `cfa`, `sem` or `growth`.
+        A fitted `cfa`, `sem` or `growth`, or a `MixtureFit`, which takes no further options.
     kind
         ``"all"``: all variables have unit variance. ``"lv"``: the factors only. ``"nox"``: all but covariates whose
         moments are taken as given, such as dummies, for which a standard deviation means little.
@@ -61,10 +62,17 @@ def standardized(fit: SEMFit, kind: Standardization = "all", *, level: float = 0
         group), computed from the standardized values of their labels. se is 0 and z missing where a value is fixed by
         the standardization.
 
+        Of a `MixtureFit`: level, cluster, group, outcome, predictor, estimate, probability, n. First the mean of each
+        cluster (level ``"cluster"``, no group), in which a group counts with its people times the probability of the
+        cluster; then every group in every cluster (level ``"group"``). Standard deviations are those that the model
+        implies for the group in that cluster.
+
     Raises
     ------
     OptionError
         If `kind` or `level` is none of those allowed.
+    UnsupportedModelError
+        If there is no standardized solution for this kind of fit.
 
     Examples
     --------
@@ -81,6 +89,12 @@ def standardized(fit: SEMFit, kind: Standardization = "all", *, level: float = 0
     ----------
     Numbers agree with lavaan's ``standardizedSolution()``, types std.all, std.lv and std.nox.
     """
+    allowed = "a fit of cfa(), sem() or growth(), or a MixtureFit"
+    raise UnsupportedModelError(f"standardized() got {type(fit).__name__}", allowed=allowed)
+
+
+@standardized.register(SEMFit)
+def _sem_standardized(fit: SEMFit, kind: Standardization = "all", *, level: float = 0.95) -> pd.DataFrame:
     if kind not in ("all", "lv", "nox"):
         raise OptionError(f"kind={kind!r}", allowed="'all', 'lv' (factors only) or 'nox' (all but covariates)")
     if not 0 < level < 1:
@@ -110,6 +124,9 @@ def standardized(fit: SEMFit, kind: Standardization = "all", *, level: float = 0
             "upper": estimate + half,
         }
     )
+
+
+standardized.register(SAMFit, _sem_standardized)
 
 
 def scales_of(fit: SEMFit | SAMFit, model: ModelMap, theta: Array, kind: Standardization) -> Scales:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..display import Displayed
 from ..errors import DataError, Notice, UnsupportedModelError, enumerate_briefly
+from .means import FactorMeans
 
 if TYPE_CHECKING:
     from ..measurement.bayes_fit import BayesianFit
@@ -56,6 +57,8 @@ class FactorMoments(Displayed):
         Statistical trouble so far, steps 1 and 2.
     measurement
         The fitted measurement model this came from; None if factor covariances were given.
+    mean_structure
+        Factor means, if step 1 has equal intercepts or means were given; else None.
 
     Examples
     --------
@@ -82,6 +85,12 @@ class FactorMoments(Displayed):
     method: str = "given"
     notices: tuple[Notice, ...] = ()
     measurement: MeasurementFit | BayesianFit | None = None
+    mean_structure: FactorMeans | None = None
+
+    @property
+    def means(self) -> Array | None:
+        """Factor means, shape (G, Q); None if there are none that can be compared."""
+        return None if self.mean_structure is None else self.mean_structure.values
 
     @property
     def n_groups(self) -> int:
@@ -127,7 +136,14 @@ class FactorMoments(Displayed):
             observed=self.observed[:, i][:, :, i],
             reliability=self.reliability[:, q],
             n_measurement=counted,
+            mean_structure=self._selected_means(factors, np.array(q), np.array(i)),
         )
+
+    def _selected_means(self, factors: Sequence[str], q: NDArray[np.int64], i: NDArray[np.int64]) -> FactorMeans | None:
+        if self.mean_structure is None:
+            return None
+        count = getattr(self.measurement, "count_intercepts", None)
+        return self.mean_structure.select(q, i, self.mean_structure.n_parameters if count is None else count(factors))
 
     def _own_indicators(self, q: list[int]) -> NDArray[np.int64]:
         """Positions of the indicators of factors q; refuse any that also belong to a factor that is left out."""
@@ -164,8 +180,10 @@ class FactorMoments(Displayed):
         return marginal, Theta + 0.5 * (rest + rest.swapaxes(1, 2))
 
     @classmethod
-    def from_covariances(cls, Phi: object, *, n: object, factors: object, groups: object) -> FactorMoments:
-        """Start from factor covariances as they are, taken as measured without error.
+    def from_covariances(
+        cls, Phi: object, *, n: object, factors: object, groups: object, means: object = None
+    ) -> FactorMoments:
+        """Start from factor covariances (and means) as they are, taken as measured without error.
 
         Parameters
         ----------
@@ -175,6 +193,8 @@ class FactorMoments(Displayed):
             People per group, shape (G,).
         factors, groups
             Names, length Q and G.
+        means
+            Factor means, shape (G, Q), if the clustering is to use them.
         """
         covariances = np.array(Phi, dtype=float)
         names, labels = tuple(factors), tuple(groups)  # type: ignore[arg-type, var-annotated]
@@ -188,7 +208,20 @@ class FactorMoments(Displayed):
             )
         _require_definite(covariances, labels)
         ones = np.broadcast_to(np.eye(Q), (G, Q, Q)).copy()
-        return cls(names, labels, sizes, covariances, names, ones, np.zeros((G, Q, Q)), covariances, np.ones((G, Q)), 0)
+        structure = None
+        if means is not None:
+            values = np.array(means, dtype=float)
+            if values.shape != (G, Q) or not np.isfinite(values).all():
+                raise DataError(
+                    f"means has shape {values.shape} for {G} groups and {Q} factors, or holds values that are missing",
+                    allowed=f"numbers of shape ({G}, {Q})",
+                    todo="give one row of means per group",
+                )
+            structure = FactorMeans(values, values, covariances / sizes[:, None, None])
+        return cls(
+            names, labels, sizes, covariances, names, ones, np.zeros((G, Q, Q)), covariances, np.ones((G, Q)), 0,
+            mean_structure=structure,
+        )  # fmt: skip
 
 
 def _require_definite(covariances: Array, labels: tuple[Hashable, ...]) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..errors import OptionError, UnsupportedModelError, notify
 from ..kernels.mapping import mapping_matrix
 from ..measurement.fit import MeasurementFit
+from .means import mapped_means
 from .moments import FactorMoments, positive_uniqueness, repair_covariances
 from .trouble import factor_notices
 
@@ -29,8 +30,9 @@ def factor_moments(step1: MeasurementFit | BayesianFit) -> FactorMoments:
     M_g = (L' T^-1 L)^-1 L' T^-1, where L and T are the group's Lambda and Theta (local structural-after-measurement).
     With one joint block it is the fitted factor covariance matrix. From a Bayesian fit, factor scores are single
     indicators whose loadings and unique variances follow from their posterior means and SDs; see
-    `mixsem.factors.single_indicator`. Matrices that are not positive definite are replaced by the nearest that are,
-    and a `NonPositiveDefiniteWarning` names the groups; a `LowReliabilityWarning` names factors that hardly vary.
+    `mixsem.factors.single_indicator`. If step 1 was an `MGCFA` with equal intercepts, factor means come along.
+    Matrices that are not positive definite are replaced by the nearest that are, and a `NonPositiveDefiniteWarning`
+    names the groups; a `LowReliabilityWarning` names factors that hardly vary.
 
     Parameters
     ----------
@@ -104,6 +106,7 @@ def _mapped_moments(step1: MeasurementFit) -> FactorMoments:
         method="mmgsem",
         notices=(*step1.notices, *notices),
         measurement=step1,
+        mean_structure=mapped_means(step1, M),
     )
 
 

@@ -9,6 +9,10 @@ blocks hold one outcome. With residual matrices of their own for every group and
     log f_gk = -N_g/2 [constant_g + sum over blocks (log|Psi_gkb| + tr(Psi_gkb^-1 E_gkb))],
 
 E_gkb = the block of (I - B_k) Phi_g (I - B_k)', and Psi_gkb = E_gkb maximises it, so that log f depends on B_k alone.
+
+Regressions of a block that belong to the group are maximised out as well: least squares on their predictors leaves the
+covariances of what remains of all factors, and with these in the place of Phi_g nothing else changes. With factor
+means, Phi_g is augmented by a constant and holds second moments about zero; intercepts are regressions on the constant.
 """
 
 from __future__ import annotations
@@ -40,7 +44,7 @@ class EMData:
     Attributes
     ----------
     Phi
-        Factor covariances, shape (G, Q, Q).
+        Factor covariances, shape (G, Q, Q); with means, second moments of factors and constant, Q counting it.
     n
         People per group, shape (G,).
     outcome, predictor
@@ -59,6 +63,11 @@ class EMData:
         Smallest residual variance allowed, per group and factor, shape (G, Q).
     by_group
         Whether residual matrices belong to group and cluster, or to the cluster only.
+    partial
+        In the place of `Phi`, for each block: what remains of it when the predictors of the block's group-specific
+        regressions are partialled out. Empty if there are none.
+    variance
+        Variances about the mean, shape (G, Q); None if they are the diagonal of `Phi`.
     """
 
     Phi: Array
@@ -72,11 +81,22 @@ class EMData:
     constant: Array
     floor: Array
     by_group: bool
+    partial: tuple[Array, ...] = ()
+    variance: Array | None = None
 
     @property
     def n_factors(self) -> int:
         """Number of factors, Q."""
         return self.Phi.shape[1]
+
+    @property
+    def variances(self) -> Array:
+        """Variances of the factors, shape (G, Q)."""
+        return np.diagonal(self.Phi, axis1=1, axis2=2) if self.variance is None else self.variance
+
+    def moments(self, block: int) -> Array:
+        """What the regressions of a block work on, shape (G, Q, Q): `Phi`, or what is left of it."""
+        return self.partial[block] if self.partial else self.Phi
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -100,9 +120,9 @@ def residual_products(data: EMData, beta: Array) -> tuple[Array, ...]:
     I_minus_B = np.zeros((*beta.shape[:2], Q, Q))
     I_minus_B[..., range(Q), range(Q)] = 1.0
     I_minus_B[..., data.outcome, data.predictor] = -beta
-    flat = data.Phi.reshape(-1, Q * Q).T
     products = []
-    for block in data.blocks:
+    for number, block in enumerate(data.blocks):
+        flat = data.moments(number).reshape(-1, Q * Q).T
         E = np.empty((*beta.shape[:2], flat.shape[1], len(block), len(block)))
         for a, i in enumerate(block):
             for c, j in enumerate(block[: a + 1]):
@@ -183,7 +203,8 @@ def normal_equations(data: EMData, z: Array, residuals: tuple[Residuals, ...]) -
     R = data.outcome.size
     H, h = np.zeros((*shape, R, R)), np.zeros((*shape, R))
     weight = z * data.n
-    for block, residual in zip(data.blocks, residuals, strict=True):
+    for number, (block, residual) in enumerate(zip(data.blocks, residuals, strict=True)):
+        Phi = data.moments(number)
         equations = [np.flatnonzero(data.outcome == j) for j in block]
         for a, rows in enumerate(equations):
             if rows.size == 0:
@@ -191,8 +212,8 @@ def normal_equations(data: EMData, z: Array, residuals: tuple[Residuals, ...]) -
             x = data.predictor[rows]
             for c, columns in enumerate(equations):
                 w = weight * residual.inverse[..., a, c]
-                right = data.Phi[:, x, block[c]]
-                left = data.Phi[:, x[:, None], data.predictor[columns]]
+                right = Phi[:, x, block[c]]
+                left = Phi[:, x[:, None], data.predictor[columns]]
                 moments = np.concatenate([left.reshape(n_groups, -1), right], axis=1)
                 summed = w @ moments
                 H[:, :, rows[:, None], columns] = summed[..., : left[0].size].reshape(*shape, *left.shape[1:])

@@ -14,7 +14,7 @@ from ..display import Displayed
 from ..errors import Notice
 from ..inference.fitmeasures import FitMeasures
 from ..model.fit_ml import Optimum
-from ..model.matrices import LAMBDA, PSI, THETA, ModelMap
+from ..model.matrices import ALPHA, LAMBDA, NU, PSI, THETA, ModelMap
 from ..syntax.table import ParameterTable
 
 if TYPE_CHECKING:
@@ -91,6 +91,17 @@ class BlockFit:
         variance &= (model.row == model.column) & kept[np.where(variance, model.row, 0)]
         return int(np.unique(used[used >= 0]).size - (model.free[:, variance] < 0).sum())
 
+    def count_intercepts(self, factors: Sequence[str]) -> int:
+        """Free intercepts of the items of some factors, less the factor means that are fixed to set the zero."""
+        model = self.model
+        kept = np.isin(model.factors, list(factors))
+        loading, nu, alpha = (model.matrix == kind for kind in (LAMBDA, NU, ALPHA))
+        loading &= kept[np.where(loading, model.column, 0)]
+        nu &= np.isin(model.row, model.row[loading])
+        alpha &= kept[np.where(alpha, model.row, 0)]
+        used = model.free[:, nu]
+        return int(np.unique(used[used >= 0]).size - (model.free[:, alpha] < 0).sum())
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MeasurementFit(Displayed):
@@ -149,6 +160,10 @@ class MeasurementFit(Displayed):
     def count_measurement(self, factors: Sequence[str]) -> int:
         """Free measurement parameters of some factors, added over blocks."""
         return sum(block.count_measurement(factors) for block in self.blocks)
+
+    def count_intercepts(self, factors: Sequence[str]) -> int:
+        """Free intercepts of the items of some factors, less factor means fixed to set the zero, added over blocks."""
+        return sum(block.count_intercepts(factors) for block in self.blocks)
 
     @property
     def converged(self) -> bool:

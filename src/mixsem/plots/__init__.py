@@ -5,33 +5,48 @@ notebook and is saved with ``figure.savefig(...)``; with it, the function draws 
 """
 
 from .clusters import clusters, clusters_data
+from .coefficients import coefficients, coefficients_data
+from .comembership import comembership, comembership_data
 from .criteria import criteria, criteria_data
 from .forest import forest, forest_data
 from .invariance import invariance, invariance_data
+from .memberships import memberships, memberships_data
 from .paths import paths, paths_data
 from .posterior import posterior, posterior_data
+from .predictors import predictors, predictors_data
 from .prior_variance import prior_variance, prior_variance_data
 from .ranks import ranks, ranks_data
+from .reliability import reliability, reliability_data
 from .selection import selection, selection_data
 from .trace import trace, trace_data
 
 __all__ = [
     "clusters",
     "clusters_data",
+    "coefficients",
+    "coefficients_data",
+    "comembership",
+    "comembership_data",
     "criteria",
     "criteria_data",
     "forest",
     "forest_data",
     "invariance",
     "invariance_data",
+    "memberships",
+    "memberships_data",
     "paths",
     "paths_data",
     "posterior",
     "posterior_data",
+    "predictors",
+    "predictors_data",
     "prior_variance",
     "prior_variance_data",
     "ranks",
     "ranks_data",
+    "reliability",
+    "reliability_data",
     "selection",
     "selection_data",
     "trace",

@@ -91,7 +91,7 @@ def clusters_data(fit: MixtureFit) -> pd.DataFrame:
     members, n, sure = fit.clusters, fit.moments.n, fit.posterior.max(axis=1)
     rows: list[tuple[object, ...]] = []
     for r, (j, i) in enumerate(zip(fit.path.outcome, fit.path.predictor, strict=True)):
-        outcome, predictor = fit.path.factors[j], fit.path.factors[i]
+        outcome, predictor = fit.path.nodes[j], fit.path.nodes[i]
         head = (regression_name(outcome, predictor), outcome, predictor)
         for c in range(fit.k):
             people = int(n[members == c + 1].sum())
@@ -200,7 +200,7 @@ def _finish(ax: Axes, fit: MixtureFit, limits: tuple[float, float], outside: int
         ax.axhspan(centre - step / 2, centre + step / 2, color="#F5F5F5", zorder=-1, linewidth=0)
     ax.axvline(0.0, color=MUTED, linewidth=0.9, zorder=1)
     ax.set(xlim=limits, ylim=(centres[-1] + step / 2, centres[0] - step / 2))
-    ax.set_yticks(centres, [_broken(fit.path.factors[j], fit.path.factors[i]) for j, i in _pairs(fit)])
+    ax.set_yticks(centres, [_broken(fit.path.nodes[j], fit.path.nodes[i]) for j, i in _pairs(fit)])
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     label = "Regression coefficient"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..equations.fit import SEMFit
 from ..errors import OptionError
-from ..report.frames import tidy
+from ..report.frames import mixture_parameters
 from ..report.values import display_width, plural
 from ..structural.fit import MixtureFit
 from .inputs import require_fit
@@ -115,15 +115,16 @@ def paths_data(fit: MixtureFit | SEMFit) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per arrow: ``cluster`` (``group`` of a structural equation model), ``outcome``, ``predictor``,
-        ``estimate``, ``equal``, ``fixed``.
+        One row per arrow, intercepts left out: ``cluster`` (``group`` of a structural equation model), ``outcome``,
+        ``predictor``, ``estimate``, ``equal``, ``fixed``.
     """
     if isinstance(fit, SEMFit):
         from .equation_paths import equation_paths_data
 
         return equation_paths_data(fit)
     require_fit(fit, "paths")
-    return tidy(fit)
+    frame = mixture_parameters(fit, None)[["cluster", "outcome", "predictor", "estimate", "equal", "fixed"]]
+    return frame[np.tile(~fit.path.is_intercept, fit.k)].reset_index(drop=True)
 
 
 def _chosen(fit: MixtureFit, clusters: Sequence[int] | None) -> list[int]:
@@ -137,7 +138,8 @@ def _chosen(fit: MixtureFit, clusters: Sequence[int] | None) -> list[int]:
 
 
 def _edges(fit: MixtureFit) -> list[tuple[int, int]]:
-    return [(int(i), int(j)) for j, i in zip(fit.path.outcome, fit.path.predictor, strict=True)]
+    drawn = ~fit.path.is_intercept
+    return [(int(i), int(j)) for j, i in zip(fit.path.outcome[drawn], fit.path.predictor[drawn], strict=True)]
 
 
 class Geometry:

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 from ..equations.fit import SEMFit
 from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import MeasurementFit
+from ..mixtures.errors import StandardErrors
+from ..mixtures.known import errors_of, known_errors
+from ..mixtures.propagate import PropagatedPosterior, known_propagated
 from ..structural.choice import choose_clusters
 from ..structural.fit import MixtureFit
 from ..structural.select import MixtureSelection
 from .bayesian_section import bayesian_details
 from .equation_report import equation_record, equation_report
 from .folder import write_folder
-from .frames import clusters, glance, tidy
+from .frames import clusters, glance, mixture_parameters, tidy
 from .html import html_report
 from .names import EQUATION_FILES, RESULT_FILES
 from .record import fit_record
@@ -27,12 +30,15 @@ if TYPE_CHECKING:
 
 __all__ = ["save_results"]
 
+COEFFICIENT_COLUMNS = ("cluster", "outcome", "predictor", "estimate", "se", "z", "p_value", "lower", "upper")
+
 
 def save_results(
     fits: MixtureFit | MixtureSelection | SEMFit,
     folder: str | Path,
     *,
     measurement: MeasurementFit | BayesianFit | None = None,
+    errors: StandardErrors | None = None,
     choose: int | None = None,
     seed: int | None = None,
     min_size: int | None = None,
@@ -42,10 +48,11 @@ def save_results(
 ) -> dict[str, Path]:
     """Write the result files of a fit to a folder: all of them or none.
 
-    ``report.html`` (self-contained), ``clusters.csv`` (group, cluster, probability), ``coefficients.csv``
-    (cluster, outcome, predictor, estimate), ``selection.csv``, ``fit.json`` and, if there was a measurement
-    model, ``moments.json``; of a structural equation model ``report.html``, ``parameters.csv`` and ``fit.json``.
-    Files of these names are replaced, others are left alone. Numbers are unrounded.
+    ``report.html`` (self-contained), ``clusters.csv`` (group, cluster, probability, propagated),
+    ``coefficients.csv`` (cluster, outcome, predictor, estimate, se, z, p_value, lower, upper), ``selection.csv``,
+    ``fit.json`` and, if there was a measurement model, ``moments.json``; of a structural equation model
+    ``report.html``, ``parameters.csv`` and ``fit.json``. Files of these names are replaced, others are left alone.
+    Numbers are unrounded.
 
     Parameters
     ----------
@@ -57,6 +64,9 @@ def save_results(
     measurement
         The fitted measurement model (step 1), for the report and the moments; if None, the one that the fit
         came from (``fit.moments.measurement``).
+    errors
+        Standard errors of the fit that is described, from `standard_errors`. By default they are computed after
+        maximum likelihood, and left out where factor covariances were given or step 1 was Bayesian.
     choose
         Number of clusters to describe. By default `choose_clusters` decides: CHull, or else BIC_G.
     seed
@@ -101,12 +111,22 @@ def save_results(
     choice = choose_clusters(selection, choose)
     fit = selection[choice.k]
     measurement = fit.moments.measurement if measurement is None else measurement
+    errors = known_errors(fit)[0] if errors is None else errors_of(fit, errors, "save_results")
     settings = settings_in_words(
         selection, choice, measurement=measurement, seed=seed, min_size=min_size, source=source
     )
     details = bayesian_details(measurement) if isinstance(measurement, BayesianFit) else None
+    propagated = known_propagated(fit, seed)
     record = fit_record(
-        selection, choice, measurement=measurement, details=details, seed=seed, min_size=min_size, title=title
+        selection,
+        choice,
+        measurement=measurement,
+        details=details,
+        errors=errors,
+        propagated=propagated,
+        seed=seed,
+        min_size=min_size,
+        title=title,
     )
     texts = {
         "report.html": html_report(
@@ -116,11 +136,13 @@ def save_results(
             k=choose,
             measurement=measurement,
             details=details,
+            errors=errors,
+            propagated=propagated,
             code=python_code(selection, measurement=measurement, seed=seed, min_size=min_size),
             command=command,
         ),
-        "clusters.csv": _csv(clusters(fit)[["group", "cluster", "probability"]]),
-        "coefficients.csv": _csv(tidy(fit)[["cluster", "outcome", "predictor", "estimate"]]),
+        "clusters.csv": _csv(_memberships(fit, propagated)),
+        "coefficients.csv": _csv(mixture_parameters(fit, errors)[list(COEFFICIENT_COLUMNS)]),
         "selection.csv": _csv(glance(selection)),
         "moments.json": "" if measurement is None else _json(measurement.moments.to_dict()),
         "fit.json": _json_lines(record),
@@ -128,6 +150,12 @@ def save_results(
     # A title from a terminal in another encoding may hold what UTF-8 cannot.
     contents = {name: texts[name].encode("utf-8", "replace") for name in RESULT_FILES if texts[name]}
     return dict(zip(contents, write_folder(folder, contents), strict=True))
+
+
+def _memberships(fit: MixtureFit, propagated: PropagatedPosterior | None) -> pd.DataFrame:
+    """Cluster of each group, its probability and the propagated one, empty where there is none."""
+    own = None if propagated is None else propagated.of_fitted
+    return clusters(fit)[["group", "cluster", "probability"]].assign(propagated=own)
 
 
 def _save_equations(fit: SEMFit, folder: str | Path, *, title: str, source: str, command: str) -> dict[str, Path]:

@@ -12,6 +12,9 @@ from ..equations.sam_fit import SAMFit
 from ..errors import OptionError
 from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import BlockFit, MeasurementFit
+from ..mixtures.errors import StandardErrors
+from ..mixtures.known import known_errors
+from ..mixtures.linear import normal_tests, standard_error
 from ..multilevel.fit import MultilevelFit
 from ..structural.fit import MixtureFit
 from ..structural.select import MixtureSelection
@@ -22,7 +25,7 @@ from .multilevel_tables import multilevel_glance, multilevel_parameters
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["clusters", "glance", "tidy"]
+__all__ = ["clusters", "glance", "mixture_parameters", "tidy"]
 
 
 @singledispatch
@@ -46,8 +49,13 @@ def tidy(fit: object) -> pd.DataFrame:
         Of a `SEMFit` or `SAMFit`: ``group``, ``lhs``, ``op``, ``rhs``, ``label``, ``estimate``, ``se``, ``z``,
         ``p_value``, ``lower``, ``upper`` (95% interval), ``std_all``, ``free``; after the groups, defined parameters
         (``:=``), which belong to none.
-        Of a `MixtureFit`: ``cluster``, ``outcome``, ``predictor``, ``estimate``, ``equal`` (the same in all
-        clusters), ``fixed``. Of a `MixtureSelection`: the same with ``k``, the number of clusters.
+        Of a `MixtureFit`: ``cluster``, ``outcome``, ``predictor``, ``estimate``, ``se``, ``z``, ``p_value``,
+        ``lower``, ``upper`` (95% interval), ``equal`` (the same in all clusters), ``fixed``, ``group_specific`` (free
+        in every group: the estimate is the mean over the cluster's groups); the predictor of an intercept is ``"1"``.
+        Standard errors count the estimation of step 1 (two-step). They are missing for what is fixed or
+        group-specific, and where they cannot be computed at once: factor covariances that were given, a Bayesian
+        step 1, ``residuals="cluster"``, ``meanstructure=True``. Of a `MixtureSelection`: the same with ``k``, the
+        number of clusters.
         Of a `MultilevelFit`: ``lhs``, ``op``, ``rhs``, ``what`` (``"equal"`` over groups; ``"mean"`` or ``"sd"`` over
         groups), ``scale`` (of a mean or SD that is not on the parameter's own), ``estimate``, ``sd``, ``lower``,
         ``upper``; the regressions of each group are in ``fit.regressions``.
@@ -168,20 +176,27 @@ def _block_frame(block: BlockFit, fit: MeasurementFit) -> pd.DataFrame:
 
 @tidy.register(MixtureFit)
 def _tidy_mixture(fit: MixtureFit) -> pd.DataFrame:
+    return mixture_parameters(fit, known_errors(fit)[0])
+
+
+def mixture_parameters(fit: MixtureFit, errors: StandardErrors | None) -> pd.DataFrame:
+    """Regressions of the clusters with these standard errors; without, what depends on them is missing."""
     import pandas as pd
 
-    path = fit.path
+    path, size = fit.path, fit.coefficients.size
+    se = np.full(size, np.nan) if errors is None else standard_error(np.eye(size), errors.vcov)
     free = np.flatnonzero(path.slot >= 0)
     equal = np.zeros(path.slot.size, dtype=bool)
     equal[free] = path.equal[path.slot[free]]
     return pd.DataFrame(
         {
             "cluster": np.repeat(np.arange(1, fit.k + 1), path.slot.size),
-            "outcome": [path.factors[j] for j in path.outcome] * fit.k,
-            "predictor": [path.factors[i] for i in path.predictor] * fit.k,
-            "estimate": fit.coefficients.ravel(),
+            "outcome": [path.nodes[j] for j in path.outcome] * fit.k,
+            "predictor": [path.nodes[i] for i in path.predictor] * fit.k,
+            **normal_tests(fit.coefficients.ravel(), se),
             "equal": np.tile(equal, fit.k),
-            "fixed": np.tile(path.slot < 0, fit.k),
+            "fixed": np.tile(path.is_fixed, fit.k),
+            "group_specific": np.tile(path.group_specific, fit.k),
         }
     )
 

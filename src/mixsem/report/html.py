@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from ..errors import OptionError
 from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import MeasurementFit
+from ..mixtures.errors import StandardErrors
+from ..mixtures.propagate import PropagatedPosterior, known_propagated
+from ..mixtures.wald import known_tests
 from ..structural.choice import Choice, choose_clusters
 from ..structural.fit import MixtureFit
 from ..structural.select import MixtureSelection
 from .bayesian_section import BayesianDetails, bayesian_section
+from .inference_section import inference_section
 from .mixture_tables import CERTAIN, method_name
 from .page import Section, definitions, html_page, paragraph
 from .references import reference_section
@@ -37,6 +41,8 @@ def html_report(
     k: int | None = None,
     measurement: MeasurementFit | BayesianFit | None = None,
     details: BayesianDetails | None = None,
+    errors: StandardErrors | None = None,
+    propagated: PropagatedPosterior | None = None,
     code: str = "",
     command: str = "",
 ) -> str:
@@ -57,6 +63,11 @@ def html_report(
         The measurement model, for its text, fit and loadings; if None, the one that the fit came from.
     details
         What was computed from the draws of a Bayesian measurement model; None computes it.
+    errors
+        Standard errors of the solution that is shown; None for those that are known without being asked: after
+        maximum likelihood.
+    propagated
+        Membership probabilities of the solution that is shown, from `propagated_posterior`; None computes them.
     code, command
         Python code and command line that repeat the analysis.
 
@@ -84,11 +95,13 @@ def html_report(
     fit, choice = _shown(result, k)
     measurement = fit.moments.measurement if measurement is None else measurement
     several = isinstance(result, MixtureSelection) and len(result) > 1
+    tests, reason = known_tests(fit, errors)
     sections: list[Section | None] = [
         fitted_section(fit, settings or {}, measurement),
         selection_section(result, choice) if isinstance(result, MixtureSelection) and several else None,
-        regression_section(fit),
-        classification_section(fit) if fit.k > 1 else None,
+        regression_section(fit, tests),
+        inference_section(fit, tests, reason),
+        classification_section(fit, propagated or known_propagated(fit)) if fit.k > 1 else None,
         _measurement(fit, measurement, details),
         warning_section(result.notices),
         reproduction_section(code, command),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..mixtures.wald import WaldTests
 from ..structural.fit import MixtureFit
 from ..structural.select import MixtureSelection
 from .document import NO_BREAK, Listing
@@ -66,8 +67,19 @@ def starts_text(fit: MixtureFit) -> str:
     return f"{record.n_best:,} of {record.n_starts:,} reached the best solution"
 
 
-def coefficient_table(fit: MixtureFit) -> Table:
-    """One row per regression, one column per cluster; proportions and sizes of the clusters on top."""
+def coefficient_table(fit: MixtureFit, tests: WaldTests | None = None) -> Table:
+    """One row per regression, one column per cluster; proportions and sizes of the clusters on top.
+
+    Parameters
+    ----------
+    fit
+        The mixture.
+    tests
+        Its Wald tests: they add the standard errors, and the p-value of the test that a regression is the same in all
+        clusters.
+    """
+    if tests is not None:
+        return _with_errors(fit, tests)
     path = fit.path
     sizes = [fit.clusters == c + 1 for c in range(fit.k)]
     head: list[tuple[object, ...]] = [
@@ -79,7 +91,7 @@ def coefficient_table(fit: MixtureFit) -> Table:
     several = fit.k > 1 and any(remarks)
     rows = [
         (
-            regression_name(path.factors[j], path.factors[i]),
+            regression_name(path.nodes[j], path.nodes[i]),
             *fit.coefficients[:, r].tolist(),
             *([remarks[r]] if several else []),
         )
@@ -93,10 +105,37 @@ def coefficient_table(fit: MixtureFit) -> Table:
     return Table("Regressions", tuple(columns), (*head, *rows), rules=(len(head),))
 
 
+def _with_errors(fit: MixtureFit, tests: WaldTests) -> Table:
+    """The same table with standard errors beside the estimates and tests of equality at the right."""
+    plain = coefficient_table(fit)
+    rule, K, R = plain.rules[0], fit.k, fit.path.outcome.size
+    se = tests.zero["se"].to_numpy().reshape(K, R)
+    names = zip(tests.equal["outcome"], tests.equal["predictor"], strict=True)
+    equal = {regression_name(*pair): p for pair, p in zip(names, tests.equal["p_value"], strict=True)}
+    columns, rows = [plain.columns[0]], [[row[0]] for row in plain.rows]
+    for c in range(1, K + 1):
+        columns.append(Column(f"cluster_{c}", "Estimate", "decimal3", group=f"Cluster {c}"))
+        columns.append(Column(f"se_{c}", "SE", "decimal3", group=f"Cluster {c}"))
+        for i, row in enumerate(rows):
+            row += [plain.rows[i][c], None if i < rule else float(se[c - 1, i - rule])]
+    notes: tuple[str, ...] = ()
+    if equal:
+        columns.append(Column("p_equal", "p", "p", group="Equal?"))
+        for row in rows:
+            row.append(equal.get(str(row[0])))
+        notes = ("Equal?: Wald test that the regression is the same in all clusters, given that there are these.",)
+    if len(plain.columns) > K + 1:
+        columns.append(plain.columns[-1])
+        for i, row in enumerate(rows):
+            row.append(plain.rows[i][-1])
+    return Table(plain.title, tuple(columns), tuple(map(tuple, rows)), notes, plain.rules)
+
+
 def _remarks(fit: MixtureFit) -> list[str]:
-    """What makes a regression special: fixed, or the same in all clusters."""
-    slots = fit.path.slot
-    return ["fixed" if s < 0 else "equal" if fit.path.equal[s] else "" for s in slots]
+    """What makes a regression special: fixed, free in every group, or the same in all clusters."""
+    path = fit.path
+    special = ["mean over groups" if own else "fixed" for own in path.group_specific]
+    return [word if s < 0 else "equal" if path.equal[s] else "" for s, word in zip(path.slot, special, strict=True)]
 
 
 def member_listing(fit: MixtureFit, limit: int = 100) -> Listing:
@@ -179,7 +218,8 @@ def selection_table(selection: MixtureSelection) -> Table:
     chosen = selection.choices if len(fits) > 1 else {}
     rows = [tuple(_chosen_cell(record, column.name, chosen) for column in columns) for record in selection.rows()]
     note = "Emphasised: the number of clusters that a criterion chooses. " if chosen else ""
-    note += "P: free parameters, means not counted." if measured else "P: free parameters."
+    modelled = any(fit.path.meanstructure for fit in fits)
+    note += "P: free parameters, means not counted." if measured and not modelled else "P: free parameters."
     return Table("Number of clusters", tuple(columns), tuple(rows), (note,))
 
 

@@ -10,12 +10,16 @@ import numpy as np
 from .. import __version__
 from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import MeasurementFit
+from ..mixtures.errors import StandardErrors
+from ..mixtures.known import known_errors
+from ..mixtures.propagate import PropagatedPosterior, known_propagated
 from ..structural.choice import Choice
 from ..structural.fit import MixtureFit
 from ..structural.select import MixtureSelection
 from .bayesian_record import bayesian_record, bayesian_settings
 from .bayesian_section import BayesianDetails, bayesian_details
-from .frames import tidy
+from .frames import mixture_parameters
+from .inference_section import inference_record
 
 __all__ = ["fit_record", "plain"]
 
@@ -34,6 +38,8 @@ def fit_record(
     min_size: int | None,
     title: str,
     details: BayesianDetails | None = None,
+    errors: StandardErrors | None = None,
+    propagated: PropagatedPosterior | None = None,
 ) -> Record:
     """Everything ``fit.json`` holds; numbers that are not finite become None.
 
@@ -53,6 +59,10 @@ def fit_record(
         Title of the report.
     details
         What was computed from the draws of a Bayesian measurement model; None computes it.
+    errors
+        Standard errors of the fit that is described; None for those that are known without being asked.
+    propagated
+        Its propagated membership probabilities; None computes them.
     """
     fit = fits[choice.k]
     record: Record = {
@@ -74,8 +84,9 @@ def fit_record(
         "n_best": fit.starts.n_best,
         "converged": fit.starts.converged,
         "proportions": fit.proportions,
-        "clusters": _clusters(fit),
-        "coefficients": tidy(fit).to_dict("records"),
+        "clusters": _clusters(fit, known_propagated(fit, seed) if propagated is None else propagated),
+        "coefficients": mixture_parameters(fit, known_errors(fit)[0] if errors is None else errors).to_dict("records"),
+        **inference_record(fit, errors),
         "selection": fits.rows(),
         "choices": fits.choices,
         "warnings": [notice.to_dict() for notice in fits.notices],
@@ -89,10 +100,11 @@ def fit_record(
     return {key: plain(value) for key, value in record.items()}
 
 
-def _clusters(fit: MixtureFit) -> list[Record]:
-    """One record per group: most probable cluster, its probability, all probabilities, number of people."""
-    columns = (fit.groups, fit.clusters, fit.posterior.max(axis=1), fit.posterior, fit.moments.n)
-    names = ("group", "cluster", "probability", "probabilities", "n")
+def _clusters(fit: MixtureFit, propagated: PropagatedPosterior | None) -> list[Record]:
+    """One record per group: most probable cluster, its probability, all probabilities, propagated ones, people."""
+    counted = [None] * len(fit.groups) if propagated is None else propagated.probabilities
+    columns = (fit.groups, fit.clusters, fit.posterior.max(axis=1), fit.posterior, counted, fit.moments.n)
+    names = ("group", "cluster", "probability", "probabilities", "propagated", "n")
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
@@ -104,6 +116,8 @@ def _settings(
         "k": list(fits),
         "residuals": mixture.residuals,
         "equal_regressions": mixture.equal,
+        "group_specific": mixture.group_specific,
+        "meanstructure": mixture.meanstructure,
         "n_starts": mixture.n_starts,
         "start": mixture.start if isinstance(mixture.start, str) else "given",
         "tolerance": mixture.tolerance,

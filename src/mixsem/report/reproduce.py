@@ -123,7 +123,8 @@ def python_code(
     third = {name: repr(value) for name, value in _changed(mixture).items() if name not in ("structural", "k")}
     if "equal" in third:
         third["equal_regressions"] = third.pop("equal")
-    if first is None or not set(third) <= {"residuals", "equal_regressions", "n_starts", "start"}:
+    allowed = {"residuals", "equal_regressions", "group_specific", "meanstructure", "n_starts", "start"}
+    if first is None or not set(third) <= allowed:
         return ""
     sized = min_size is not None and measurement.moments.group is not None
     group = None if sized else measurement.moments.group

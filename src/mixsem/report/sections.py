@@ -9,10 +9,14 @@ import numpy as np
 from ..errors import Notice
 from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import MeasurementFit
+from ..mixtures.propagate import PropagatedPosterior
+from ..mixtures.wald import WaldTests
 from ..structural.choice import Choice
 from ..structural.fit import MixtureFit
 from ..structural.select import MixtureSelection
+from .classification_tables import OVERCONFIDENT
 from .measurement_tables import fit_table, loading_table, measurement_facts
+from .membership_part import propagated_part
 from .mixture_tables import (
     CERTAIN,
     coefficient_table,
@@ -68,11 +72,13 @@ def fitted_section(
 def _regression_facts(fit: MixtureFit) -> str:
     """How many regressions, and which of them do not differ over clusters."""
     path = fit.path
-    names = [regression_name(path.factors[j], path.factors[i]) for j, i in _pairs(fit)]
+    names = [regression_name(path.nodes[j], path.nodes[i]) for j, i in _pairs(fit)]
     equal = [name for name, slot in zip(names, path.slot, strict=True) if slot >= 0 and path.equal[slot]]
-    fixed = [name for name, slot in zip(names, path.slot, strict=True) if slot < 0]
+    fixed = [name for name, is_fixed in zip(names, path.is_fixed, strict=True) if is_fixed]
+    own = [name for name, is_own in zip(names, path.group_specific, strict=True) if is_own]
     text = f"{len(names)}"
     text += f"; the same in all clusters: {join(equal)}" if equal else ""
+    text += f"; free in every group: {join(own)}" if own else ""
     return text + (f"; fixed: {join(fixed)}" if fixed else "")
 
 
@@ -116,8 +122,8 @@ def _described(selection: MixtureSelection) -> str:
     return "; ".join(f"{clusters}: {criteria}" for clusters, criteria in choice_lines(selection))
 
 
-def regression_section(fit: MixtureFit) -> Section:
-    """The regressions of the clusters: in words, as a table and as figures."""
+def regression_section(fit: MixtureFit, tests: WaldTests | None = None) -> Section:
+    """The regressions of the clusters: in words, as a table (with standard errors if tested) and as figures."""
     from ..plots import clusters, paths
 
     body = paragraph(
@@ -126,7 +132,7 @@ def regression_section(fit: MixtureFit) -> Section:
         " were fixed; within a cluster the regressions are the same for all groups."
     )
     said = (difference_words(fit), *single_remarks(fit))
-    body += "".join(paragraph(text) for text in said if text) + table_box(coefficient_table(fit))
+    body += "".join(paragraph(text) for text in said if text) + table_box(coefficient_table(fit, tests))
     caption = (
         "Regressions of the clusters (large markers, numbers at the right) and of each group by itself (points; larger"
         " for more people, paler where the cluster is uncertain)."
@@ -143,7 +149,7 @@ def regression_section(fit: MixtureFit) -> Section:
 
 def _told(fit: MixtureFit) -> str:
     """The diagrams in words, for those who cannot see them."""
-    names = [regression_name(fit.path.factors[j], fit.path.factors[i]) for j, i in _pairs(fit)]
+    names = [regression_name(fit.path.nodes[j], fit.path.nodes[i]) for j, i in _pairs(fit)]
     told = (
         f"Cluster {c + 1}: " + ", ".join(f"{name} {b:z.2f}" for name, b in zip(names, row, strict=True))
         for c, row in enumerate(fit.coefficients)
@@ -156,7 +162,7 @@ def uncertain_groups(fit: MixtureFit) -> int:
     return int((fit.posterior.max(axis=1) < CERTAIN).sum())
 
 
-def classification_section(fit: MixtureFit) -> Section:
+def classification_section(fit: MixtureFit, propagated: PropagatedPosterior | None = None) -> Section:
     """Which group is in which cluster, and how certain that is."""
     from ..plots import posterior
 
@@ -180,6 +186,7 @@ def classification_section(fit: MixtureFit) -> Section:
         posterior(fit), name="posterior", title="Posterior classification probabilities", description=caption
     )
     body += figure_html(svg, caption)
+    body += paragraph(OVERCONFIDENT) if propagated is None else propagated_part(propagated)
     body += f"<details><summary>All probabilities as a table</summary>{table_box(membership_table(fit))}</details>"
     return Section("groups", "Which groups are in which cluster?", body)
 

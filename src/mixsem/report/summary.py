@@ -18,6 +18,15 @@ from ..measurement.invariance_alignment import Alignment
 from ..measurement.invariance_search import NonInvariance
 from ..measurement.invariance_steps import RandomEffectSteps
 from ..measurement.prior_grid import PriorVarianceChoice
+from ..mixtures.bootstrap_results import MixtureBootstrap, SelectionBootstrap
+from ..mixtures.classification import Classification
+from ..mixtures.distal import DistalOutcome
+from ..mixtures.intervals import Intervals
+from ..mixtures.lrt import ClusterTest
+from ..mixtures.membership_model import MembershipModel
+from ..mixtures.propagate import PropagatedPosterior
+from ..mixtures.stability import Stability
+from ..mixtures.wald import WaldTests, known_tests
 from ..multilevel.compare import GroupComparison
 from ..multilevel.fit import MultilevelFit
 from ..structural.fit import MixtureFit
@@ -26,10 +35,13 @@ from .bayes_tables import choice_entries, measures_table, variance_table
 from .bayesian_frames import bayesian_parameters, loading_variation
 from .bayesian_tables import bayesian_loading_table
 from .bayesian_words import bayesian_facts, model_name, step1_entries
+from .bootstrap_tables import bootstrap_summary, cluster_test_summary, selection_bootstrap_summary
+from .classification_tables import OVERCONFIDENT, classification_summary, propagated_summary, stability_summary
 from .diagnostic_tables import diagnostics_table
 from .document import Listing, Prose, Summary
 from .equation_summary import equation_summary, two_step_summary
 from .factor_tables import correlation_table, factor_facts, factor_table
+from .inference_tables import errors_in_words, interval_summary, wald_summary
 from .invariance_words import alignment_summary, random_summary, search_summary, test_summary
 from .measurement_tables import fit_table, loading_table, measurement_facts
 from .mixture_tables import (
@@ -41,6 +53,7 @@ from .mixture_tables import (
     starts_text,
 )
 from .multilevel_tables import hyper_table, multilevel_facts, pair_table
+from .predictor_tables import distal_summary, predictor_summary
 from .table import Table
 from .values import plural
 from .words import ADVICE, choice_lines, choice_remarks, join, single_remarks
@@ -113,12 +126,13 @@ def warning_listing(notices: Sequence[Notice]) -> tuple[Listing, ...]:
 @summary.register(MixtureFit)
 def _summary_mixture(fit: MixtureFit) -> Summary:
     title = f"{method_name(fit)}: {plural(fit.k, 'cluster')} of {_size(fit)}"
-    remarks = single_remarks(fit)
+    remarks = (*single_remarks(fit), *((f"{OVERCONFIDENT} propagated_posterior() counts both.",) if fit.k > 1 else ()))
+    tests, reason = known_tests(fit)
     return Summary(
         title,
         (
-            Listing("", _solution_facts(fit)),
-            coefficient_table(fit),
+            Listing("", (*_solution_facts(fit), *_errors_fact(fit, tests, reason))),
+            coefficient_table(fit, tests),
             *((member_listing(fit),) if fit.k > 1 else ()),
             *((Prose("", remarks, bullets=len(remarks) > 1),) if remarks else ()),
             *warning_listing(fit.notices),
@@ -170,9 +184,19 @@ def _summary_two_steps(fit: SAMFit) -> Summary:
 
 
 summary.register(InvarianceTest)(test_summary)
+summary.register(Classification)(classification_summary)
+summary.register(PropagatedPosterior)(propagated_summary)
+summary.register(Stability)(stability_summary)
 summary.register(NonInvariance)(search_summary)
 summary.register(Alignment)(alignment_summary)
+summary.register(MembershipModel)(predictor_summary)
+summary.register(DistalOutcome)(distal_summary)
 summary.register(RandomEffectSteps)(random_summary)
+summary.register(MixtureBootstrap)(bootstrap_summary)
+summary.register(SelectionBootstrap)(selection_bootstrap_summary)
+summary.register(ClusterTest)(cluster_test_summary)
+summary.register(WaldTests)(wald_summary)
+summary.register(Intervals)(interval_summary)
 
 
 @summary.register(BayesianFit)
@@ -230,6 +254,13 @@ def _size(fit: MixtureFit) -> str:
     return f"{plural(len(fit.groups), 'group')}, N = {fit.nobs:,}"
 
 
+def _errors_fact(fit: MixtureFit, tests: WaldTests | None, reason: str) -> tuple[tuple[str, str], ...]:
+    """How standard errors were computed, or why there are none; nothing where covariances were given."""
+    if tests is not None:
+        return (("Standard errors", errors_in_words(tests.errors)),)
+    return () if fit.moments.measurement is None else (("Standard errors", f"none: {reason}"),)
+
+
 def _numbers(ks: list[int]) -> str:
     """Numbers of clusters: "1 to 6", or each if some are left out."""
     in_a_row = len(ks) > 2 and ks == list(range(ks[0], ks[-1] + 1))
@@ -240,9 +271,9 @@ def _solution_facts(fit: MixtureFit) -> tuple[tuple[str, str], ...]:
     """Pairs of what and value: log-likelihoods, certainty of the classification, starts."""
     facts = [("Log-likelihood, factors", f"{fit.loglik:,.2f} ({fit.n_params_factors:,} free parameters)")]
     if fit.moments.n_measurement:
-        word = indicator_word(fit)
+        word, means = indicator_word(fit), "" if fit.path.meanstructure else " without means"
         facts.append(
-            (f"Log-likelihood, {word}", f"{fit.loglik_observed:,.2f} ({fit.n_params:,} free parameters without means)")
+            (f"Log-likelihood, {word}", f"{fit.loglik_observed:,.2f} ({fit.n_params:,} free parameters{means})")
         )
     if fit.k > 1:
         facts.append(("Entropy R²", f"{fit.entropy_r2:.3f}"))

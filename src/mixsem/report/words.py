@@ -171,7 +171,7 @@ def single_remarks(fit: MixtureFit) -> tuple[str, ...]:
 
 def _named(fit: MixtureFit, r: int) -> str:
     path = fit.path
-    return regression_name(path.factors[path.outcome[r]], path.factors[path.predictor[r]])
+    return regression_name(path.nodes[path.outcome[r]], path.nodes[path.predictor[r]])
 
 
 def _alike(values: NDArray[np.float64]) -> bool:

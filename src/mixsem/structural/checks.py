@@ -60,7 +60,7 @@ def _clusters(fit: MixtureFit) -> list[Notice]:
         named = f"cluster{'s' * (len(empty) > 1)} {enumerate_briefly(empty)}"
         text = f"k = {fit.k}: no group belongs to {named} more than to another. Choose fewer clusters."
         notices.append(Notice(EmptyClusterWarning, text))
-    coefficients = fit.coefficients
+    coefficients = fit.coefficients[:, fit.path.slot >= 0]
     gap = np.abs(coefficients[:, None] - coefficients[None, :]).max(axis=2) + np.eye(fit.k)
     if fit.k > 1 and not fit.path.equal.all() and gap.min() < 1e-3:
         a, b = np.unravel_index(gap.argmin(), gap.shape)

@@ -98,7 +98,7 @@ def initial_weights(data: EMData, n_clusters: int) -> tuple[Residuals, ...]:
     """Residual matrices to weight the first M-step: half the outcome's variance in each group, no covariances."""
     residuals = []
     for block in data.blocks:
-        variance = 0.5 * np.diagonal(data.Phi, axis1=1, axis2=2)[:, block]
+        variance = 0.5 * data.variances[:, block]
         Psi = (variance[:, :, None] * np.eye(len(block)))[None, None]
         inverse = (np.eye(len(block)) / variance[:, :, None])[None, None]
         shape = (1, n_clusters, data.n.size)
@@ -172,7 +172,7 @@ def settle(data: EMData, state: EMState) -> EMState:
 
 def _ridge(data: EMData) -> Array:
     """Proximal weight per coefficient: 1e-9 of what all groups together know about it."""
-    variances = np.diagonal(data.Phi, axis1=1, axis2=2)
+    variances = data.variances
     information = (data.n[:, None] * variances[:, data.predictor] / variances[:, data.outcome]).sum(axis=0)
     return 1e-9 * information
 

@@ -14,6 +14,7 @@ from ..errors import Notice
 from ..factors.moments import FactorMoments
 from ..inference.criteria import Criteria, criteria, entropy_r2
 from .path_model import PathModel
+from .solutions import LocalSolution
 
 if TYPE_CHECKING:
     from .mixture import StructuralMixture
@@ -40,12 +41,15 @@ class StartRecord:
         Whether the best solution converged.
     best
         log L of the best solution, which split-and-merge moves may have improved beyond the best start.
+    solutions
+        The ten best distinct solutions that starts reached, the best first.
     """
 
     logliks: Array
     iterations: NDArray[np.int64]
     converged: bool
     best: float
+    solutions: tuple[LocalSolution, ...] = ()
 
     @property
     def n_starts(self) -> int:
@@ -90,6 +94,11 @@ class MixtureFit(Displayed):
         How the starts ended.
     notices
         Statistical trouble of all steps.
+    intercepts
+        Intercepts of the outcomes in each cluster, 0 for exogenous factors, shape (K, Q); None without means.
+    group_coefficients
+        All regressions of each group if it belongs to each cluster, shape (G, K, R), if some are group-specific, else
+        None. Of these, `B`, `intercepts` and `coefficients` hold the mean over the groups of the cluster.
     """
 
     specification: StructuralMixture
@@ -106,6 +115,8 @@ class MixtureFit(Displayed):
     own: Array
     starts: StartRecord
     notices: tuple[Notice, ...]
+    intercepts: Array | None = None
+    group_coefficients: Array | None = None
 
     @property
     def k(self) -> int:
@@ -124,8 +135,9 @@ class MixtureFit(Displayed):
 
     @property
     def coefficients(self) -> Array:
-        """Regressions of each cluster in the order of ``path.names``, shape (K, R)."""
-        return self.B[:, self.path.outcome, self.path.predictor]
+        """Regressions (and intercepts) of each cluster in the order of ``path.names``, shape (K, R)."""
+        B = self.B if self.intercepts is None else np.concatenate([self.B, self.intercepts[:, :, None]], axis=2)
+        return B[:, self.path.outcome, self.path.predictor]
 
     @property
     def clusters(self) -> NDArray[np.int64]:

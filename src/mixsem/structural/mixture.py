@@ -18,12 +18,14 @@ from .fit import SAME_SOLUTION, MixtureFit, StartRecord
 from .observed import observed_log_likelihood
 from .options import check_options, cluster_numbers
 from .path_model import PathModel, compile_structural
+from .profiled import implied_means, partial_moments, require_means, second_moments, with_group_specific
 from .search import split_and_merge
 from .select import MixtureSelection
 from .sharpen import sharpen
+from .solutions import distinct_solutions
 from .starts import Start, starting_partitions
 
-__all__ = ["StructuralMixture"]
+__all__ = ["StructuralMixture", "assemble_fit", "em_data", "path_matrices"]
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
@@ -60,6 +62,11 @@ class StructuralMixture:
         EM iterations per start at most.
     residual_floor
         Residual variances are kept above this share of the factor's variance; groups that hit it are named.
+    group_specific
+        Regressions that are free in every group and so do not drive the clustering.
+    meanstructure
+        Cluster on factor means too: outcomes get intercepts, which belong to clusters like regressions and are named
+        as in ``"support ~ 1"``; means of exogenous factors belong to groups. Needs comparable factor means from step 1.
 
     Examples
     --------
@@ -88,6 +95,8 @@ class StructuralMixture:
     tolerance: float = 1e-6
     max_iterations: int = 5000
     residual_floor: float = 1e-3
+    group_specific: Names = ()
+    meanstructure: bool = False
 
     def fit(
         self, moments: FactorMoments, *, seed: int | None = None, progress: Progress | None = None
@@ -120,14 +129,23 @@ class StructuralMixture:
         numbers = cluster_numbers(self.k, moments.n_groups)
         check_options(self, seed)
         require_progress(progress)
-        path = compile_structural(self.structural, moments.factors, equal=as_names(self.equal, "equal"))
+        path = compile_structural(
+            self.structural,
+            moments.factors,
+            equal=as_names(self.equal, "equal"),
+            group_specific=as_names(self.group_specific, "group_specific"),
+            meanstructure=self.meanstructure,
+        )
+        if self.meanstructure:
+            require_means(moments)
         used, remarks = _restrict(moments, path)
         data = em_data(path, used, by_group=self.residuals == "group", floor=self.residual_floor)
         own, own_products = own_coefficients(data)
+        own_all = with_group_specific(path, data, own[:, None])[:, 0]
         fits = []
         for k in numbers:
             state, record = _best_start(self, data, own, used, k, seed, progress)
-            fit = _assemble(replace(self, k=k), used, path, data, state, record, own)
+            fit = assemble_fit(replace(self, k=k), used, path, data, state, record, own_all)
             checks = mixture_notices(fit, data, own_products)
             fits.append(replace(fit, notices=(*used.notices, *remarks, *checks)))
             notify(checks)
@@ -154,6 +172,8 @@ def _restrict(moments: FactorMoments, path: PathModel) -> tuple[FactorMoments, t
 
 def em_data(path: PathModel, moments: FactorMoments, *, by_group: bool, floor: float) -> EMData:
     """Compile the structural model and the factor moments to the arrays of the EM iterations."""
+    variance = np.diagonal(moments.Phi, axis1=1, axis2=2)
+    Phi = second_moments(moments) if path.meanstructure else moments.Phi
     exogenous = np.array(path.exogenous, dtype=np.int64)  # never empty: the model is recursive
     Q = len(path.factors)
     design = np.zeros((path.slot.size, path.equal.size))
@@ -161,7 +181,7 @@ def em_data(path: PathModel, moments: FactorMoments, *, by_group: bool, floor: f
     design[free, path.slot[free]] = 1.0
     log_det = np.linalg.slogdet(moments.Phi[:, exogenous[:, None], exogenous])[1]
     return EMData(
-        Phi=moments.Phi,
+        Phi=Phi,
         n=moments.n.astype(float),
         outcome=path.outcome,
         predictor=path.predictor,
@@ -170,8 +190,10 @@ def em_data(path: PathModel, moments: FactorMoments, *, by_group: bool, floor: f
         equal=path.equal,
         blocks=path.blocks,
         constant=Q * np.log(2 * np.pi) + log_det + exogenous.size,
-        floor=floor * np.diagonal(moments.Phi, axis1=1, axis2=2),
+        floor=floor * variance,
         by_group=by_group,
+        partial=partial_moments(path, Phi),
+        variance=np.pad(variance, ((0, 0), (0, 1)), constant_values=1.0) if path.meanstructure else None,
     )
 
 
@@ -208,11 +230,12 @@ def _best_start(
         iterations=np.concatenate([e.iterations for e in ends]),
         converged=bool(best.converged[0]),
         best=float(best.loglik[0]),
+        solutions=distinct_solutions(ends, SAME_SOLUTION),
     )
     return best, record
 
 
-def _assemble(
+def assemble_fit(
     spec: StructuralMixture,
     moments: FactorMoments,
     path: PathModel,
@@ -223,21 +246,30 @@ def _assemble(
 ) -> MixtureFit:
     """Order the clusters by size and put the solution into matrices."""
     order = np.lexsort((*state.beta[0].T[::-1], -state.pi[0].round(12)))
-    n_groups, Q, k = data.n.size, data.n_factors, order.size
-    B = np.zeros((k, Q, Q))
-    B[:, path.outcome, path.predictor] = state.beta[0, order]
+    n_groups, Q, k = data.n.size, len(path.factors), order.size
+    z, pi = state.z[0, order].T, state.pi[0, order]
+    beta, specific = state.beta[0, order], None
+    if path.group_specific.any():
+        specific = with_group_specific(path, data, np.broadcast_to(beta, (n_groups, *beta.shape)))
+        weight = z / np.maximum(z.sum(axis=0), 1e-300)
+        at = path.group_specific
+        beta[:, at] = np.einsum("gk,gkr->kr", weight, specific[..., at])
+    B, intercepts = path_matrices(path, beta)
     x = np.array(path.exogenous)
     Psi = np.zeros((n_groups, k, Q, Q))
-    Psi[:, :, x[:, None], x] = data.Phi[:, None, x[:, None], x]
+    Psi[:, :, x[:, None], x] = moments.Phi[:, None, x[:, None], x]
     for block, residual in zip(path.blocks, state.residuals, strict=True):
         j = np.array(block)
         matrices = np.broadcast_to(residual.Psi[0], (k, n_groups, j.size, j.size))
         Psi[:, :, j[:, None], j] = matrices[order].swapaxes(0, 1)
-    pi = state.pi[0, order]
+    in_groups = (B, intercepts) if specific is None else path_matrices(path, specific)
+    means = None
+    if path.meanstructure:
+        means = implied_means(path, moments, in_groups[0], np.broadcast_to(in_groups[1], (n_groups, k, Q)))
     n_sets = n_groups if spec.residuals == "group" else k
-    n_factors = (
-        (k - 1) + path.n_regressions(k) + n_groups * path.n_exogenous_parameters + n_sets * path.n_residual_parameters
-    )
+    n_own = path.n_exogenous_parameters + int(path.group_specific.sum())
+    n_factors = (k - 1) + path.n_regressions(k) + n_groups * n_own + n_sets * path.n_residual_parameters
+    n_intercepts = moments.mean_structure.n_parameters if path.meanstructure and moments.mean_structure else 0
     return MixtureFit(
         specification=spec,
         moments=moments,
@@ -245,12 +277,22 @@ def _assemble(
         B=B,
         Psi=Psi,
         proportions=pi,
-        posterior=state.z[0, order].T,
+        posterior=z,
         loglik=float(state.loglik[0]),
-        loglik_observed=observed_log_likelihood(moments, B, Psi, pi),
+        loglik_observed=observed_log_likelihood(moments, in_groups[0], Psi, pi, means),
         n_params_factors=n_factors,
-        n_params=n_factors + moments.n_measurement,
+        n_params=n_factors + moments.n_measurement + n_intercepts,
         own=own,
         starts=record,
         notices=(),
+        intercepts=intercepts if path.meanstructure else None,
+        group_coefficients=specific,
     )
+
+
+def path_matrices(path: PathModel, beta: Array) -> tuple[Array, Array]:
+    """Regressions among factors (..., Q, Q) and intercepts (..., Q) from coefficients (..., R)."""
+    Q = len(path.factors)
+    full = np.zeros((*beta.shape[:-1], Q, Q + 1))
+    full[..., path.outcome, path.predictor] = beta
+    return np.ascontiguousarray(full[..., :Q]), full[..., Q]

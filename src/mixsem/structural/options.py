@@ -47,6 +47,8 @@ def check_options(spec: StructuralMixture, seed: int | None) -> None:
     for name, value in (("n_starts", spec.n_starts), ("max_iterations", spec.max_iterations)):
         if not _is_whole(value) or value < 1:
             raise OptionError(f"{name}={value!r}", allowed="a whole number, 1 or more", todo=f"leave {name} out")
+    if not isinstance(spec.meanstructure, bool):
+        raise OptionError(f"meanstructure={spec.meanstructure!r}", allowed="True or False", todo="choose one of them")
     if not spec.tolerance > 0:
         raise OptionError(f"tolerance={spec.tolerance!r}", allowed="a positive number", todo="leave tolerance out")
     if not 0 < spec.residual_floor < 1:

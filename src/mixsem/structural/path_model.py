@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ModelError, OptionError, UnsupportedModelError, did_you_mean, enumerate_briefly
-from ..syntax.sem import ModelSyntax, Term, parse_model, parse_parameter
+from ..errors import ModelError, UnsupportedModelError, enumerate_briefly
+from ..syntax.sem import ModelSyntax, Term, parse_model
+from .coefficients import free_coefficients, regression_terms, require_same_predictors
 from .support import require_structural_model
 
 __all__ = ["PathModel", "compile_structural"]
@@ -28,13 +29,18 @@ class PathModel:
     blocks
         Outcomes whose residuals covary, block after block in causal order; mostly one outcome each.
     outcome, predictor
-        Indices of the factors joined by each regression, shape (R,).
+        Indices of the factors joined by each regression, shape (R,). An intercept is a regression on the constant,
+        whose index is Q.
     fixed
         Value of a regression fixed by the user, NaN where free, shape (R,).
     slot
-        Which free coefficient stands behind a regression, -1 where fixed, shape (R,).
+        Which free coefficient of the clusters stands behind a regression, -1 where fixed or group-specific, shape (R,).
     equal
         Whether a free coefficient is the same in all clusters, shape (J,).
+    group_specific
+        Whether a regression is free in every group, shape (R,).
+    meanstructure
+        Whether factor means are part of the model.
     """
 
     factors: tuple[str, ...]
@@ -45,17 +51,35 @@ class PathModel:
     fixed: NDArray[np.float64]
     slot: NDArray[np.int64]
     equal: NDArray[np.bool_]
+    group_specific: NDArray[np.bool_]
+    meanstructure: bool = False
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """What `outcome` and `predictor` index: the factors and, with means, the constant ``"1"``."""
+        return (*self.factors, "1") if self.meanstructure else self.factors
+
+    @property
+    def is_intercept(self) -> NDArray[np.bool_]:
+        """Which regressions are on the constant, shape (R,)."""
+        return self.predictor == len(self.factors)
+
+    @property
+    def is_fixed(self) -> NDArray[np.bool_]:
+        """Which regressions were fixed by the user, shape (R,)."""
+        return ~np.isnan(self.fixed)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The regressions as ``outcome~predictor``, length R."""
         pairs = zip(self.outcome, self.predictor, strict=True)
-        return tuple(f"{self.factors[j]}~{self.factors[i]}" for j, i in pairs)
+        return tuple(f"{self.nodes[j]}~{self.nodes[i]}" for j, i in pairs)
 
     @property
     def n_exogenous_parameters(self) -> int:
-        """Variances and covariances of the exogenous factors in one group."""
-        return len(self.exogenous) * (len(self.exogenous) + 1) // 2
+        """Variances and covariances of the exogenous factors in one group, and their means if there are any."""
+        n = len(self.exogenous)
+        return n * (n + 1) // 2 + n * self.meanstructure
 
     @property
     def n_residual_parameters(self) -> int:
@@ -67,7 +91,14 @@ class PathModel:
         return int(self.equal.sum() + k * (~self.equal).sum())
 
 
-def compile_structural(text: str, factors: Sequence[str], *, equal: Sequence[str] = ()) -> PathModel:
+def compile_structural(
+    text: str,
+    factors: Sequence[str],
+    *,
+    equal: Sequence[str] = (),
+    group_specific: Sequence[str] = (),
+    meanstructure: bool = False,
+) -> PathModel:
     """Read a structural model in lavaan syntax and check that the mixture can use every part of it.
 
     Parameters
@@ -80,69 +111,45 @@ def compile_structural(text: str, factors: Sequence[str], *, equal: Sequence[str
     equal
         Regressions that are the same in all clusters, such as ``("support ~ narcissism",)``. A label in the
         model text means the same.
+    group_specific
+        Regressions that are free in every group.
+    meanstructure
+        Whether outcomes have intercepts, named as in ``"support ~ 1"``; in the text they need not be written.
     """
     syntax = parse_model(text)
-    require_structural_model(syntax, factors)
-    regressions = [t for t in syntax.terms if t.op == "~"]
+    require_structural_model(syntax, factors, meanstructure=meanstructure)
+    regressions = regression_terms(syntax, meanstructure)
     if not regressions:
         raise ModelError(
             "the structural model has no regression",
             allowed="lines such as 'outcome ~ predictor1 + predictor2' among the factors",
             todo="write at least one regression",
         )
-    used = {name for t in regressions for name in (t.lhs, t.rhs)}
+    used = {name for t in regressions for name in (t.lhs, t.rhs) if name}
     names = tuple(f for f in factors if f in used)
     index = {name: i for i, name in enumerate(names)}
     outcomes = [index[f] for f in names if any(t.lhs == f for t in regressions)]
     # In the order of the factors, so that the order of lines in the text changes nothing.
-    regressions = sorted(regressions, key=lambda t: (index[t.lhs], index[t.rhs]))
-    edges = [(index[t.rhs], index[t.lhs]) for t in regressions]
-    slot, is_equal, fixed = _free_coefficients(regressions, equal)
+    constant = len(names)
+    regressions = sorted(regressions, key=lambda t: (index[t.lhs], index.get(t.rhs, constant)))
+    edges = [(index[t.rhs], index[t.lhs]) for t in regressions if t.rhs]
+    slot, is_equal, fixed, own = free_coefficients(regressions, equal, group_specific)
+    outcome = np.array([index[t.lhs] for t in regressions])
+    predictor = np.array([index.get(t.rhs, constant) for t in regressions])
     blocks = _residual_blocks(syntax, index, outcomes, edges)
+    require_same_predictors(blocks, outcome, predictor, own, (*names, "1"))
     return PathModel(
         factors=names,
         exogenous=tuple(i for i in range(len(names)) if i not in outcomes),
         blocks=_causal_order(blocks, edges, names),
-        outcome=np.array([index[t.lhs] for t in regressions]),
-        predictor=np.array([index[t.rhs] for t in regressions]),
+        outcome=outcome,
+        predictor=predictor,
         fixed=fixed,
         slot=slot,
         equal=is_equal,
+        group_specific=own,
+        meanstructure=meanstructure,
     )
-
-
-def _free_coefficients(
-    regressions: Sequence[Term], equal: Sequence[str]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.float64]]:
-    """Number the free coefficients; those with a label or named in `equal` are the same in all clusters."""
-    named = set()
-    known = {(t.lhs, t.rhs) for t in regressions}
-    for text in equal:
-        lhs, op, rhs = parse_parameter(text)
-        if op != "~" or (lhs, rhs) not in known:
-            listed = [f"{a} ~ {b}" for a, b in sorted(known)]
-            raise OptionError(
-                f"equal= names {text!r}, which is not a regression of the model",
-                allowed=enumerate_briefly(listed),
-                todo=did_you_mean(text, listed) or "name regressions as they stand in the structural model",
-            )
-        named.add((lhs, rhs))
-    slots: dict[str, int] = {}
-    slot, is_equal, fixed = [], [], []
-    for term in regressions:
-        value = term.modifiers.fixed[0] if term.modifiers.fixed else None
-        fixed.append(np.nan if value is None else value)
-        if value is not None:
-            slot.append(-1)
-            continue
-        label = term.modifiers.label[0] if term.modifiers.label else ""
-        key = label or f"{term.lhs}~{term.rhs}"
-        if key not in slots:
-            slots[key] = len(slots)
-            is_equal.append(False)
-        slot.append(slots[key])
-        is_equal[slots[key]] |= bool(label) or (term.lhs, term.rhs) in named
-    return np.array(slot), np.array(is_equal, dtype=bool), np.array(fixed)
 
 
 def _residual_blocks(

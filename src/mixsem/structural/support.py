@@ -11,14 +11,14 @@ __all__ = ["require_structural_model"]
 
 _BELONGS = {
     "=~": "a loading belongs to the measurement model",
-    "~1": "factor means are not part of this clustering",
+    "~1": "factor means are not part of this clustering unless meanstructure=True",
     "|": "thresholds belong to the measurement of ordinal items, which this method does not fit",
     "<~": "composites are not supported",
 }
 
 
-def require_structural_model(syntax: ModelSyntax, factors: Sequence[str]) -> None:
-    """Every part is used or refused by name, with its line."""
+def require_structural_model(syntax: ModelSyntax, factors: Sequence[str], *, meanstructure: bool = False) -> None:
+    """Every part is used or refused by name, with its line; intercepts are allowed with means."""
     for constraint in syntax.constraints:
         raise UnsupportedModelError(
             f"line {constraint.line}: a constraint with '{constraint.op}' in the structural model",
@@ -32,9 +32,9 @@ def require_structural_model(syntax: ModelSyntax, factors: Sequence[str]) -> Non
             todo="compute it from the coefficients of the fit",
         )
     for term in syntax.terms:
-        _check_operator(term)
+        _check_operator(term, meanstructure)
         for name in (term.lhs, term.rhs):
-            if name not in factors:
+            if name not in factors and not (term.op == "~1" and not name):
                 raise ModelError(
                     f"line {term.line}, column {term.column}: {name!r} in the structural model is not a factor"
                     " of the measurement model",
@@ -44,7 +44,7 @@ def require_structural_model(syntax: ModelSyntax, factors: Sequence[str]) -> Non
         _check_modifiers(term)
 
 
-def _check_operator(term: Term) -> None:
+def _check_operator(term: Term, meanstructure: bool) -> None:
     where = f"line {term.line}, column {term.column}: '{term.lhs} {term.op} {term.rhs}'".rstrip()
     if term.block is not None:
         raise UnsupportedModelError(
@@ -52,7 +52,7 @@ def _check_operator(term: Term) -> None:
             allowed="one structural model for all groups; clusters are found, not named",
             todo="remove the block header",
         )
-    if term.op not in ("~", "~~"):
+    if term.op not in ("~", "~~", "~1") or (term.op == "~1" and not meanstructure):
         raise UnsupportedModelError(
             f"{where}: {_BELONGS.get(term.op, 'this operator is not supported here')}",
             allowed="regressions '~' and residual covariances '~~' among factors",

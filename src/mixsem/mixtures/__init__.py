@@ -1,0 +1,1 @@
+"""What a fitted mixture tells: how sure its clusters and regressions are."""

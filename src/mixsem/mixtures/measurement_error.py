@@ -1,0 +1,205 @@
+"""How uncertain the factor covariances of step 2 are, and what that adds to the uncertainty of step 3."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UnsupportedModelError
+from ..factors.moments import positive_uniqueness
+from ..kernels.arrow import ArrowSystem, factorize
+from ..kernels.covariance import inverse_and_log_det, moment_jacobian
+from ..kernels.fourth_moments import normal_gamma, normal_weight
+from ..kernels.mapping import mapping_matrix
+from ..measurement.fit import BlockFit, MeasurementFit
+from ..model.loss import MaximumLikelihood
+from ..model.matrices import LAMBDA, PSI, THETA
+
+__all__ = ["extra_variance", "influence_of_items"]
+
+Array = NDArray[np.float64]
+
+
+class _Mapping(NamedTuple):
+    """The mapping Phi = M (S - Theta) M' and its ingredients, all of shape (G, ., .)."""
+
+    M: Array
+    rest: Array  # S - Theta
+    solved: Array  # Theta^-1 (I - Lambda M)
+    G: Array  # (Lambda' Theta^-1 Lambda)^-1
+
+
+def extra_variance(step1: MeasurementFit, factors: tuple[str, ...], Phi: Array, C: Array) -> Array:
+    """Variance of C applied to the estimated factor covariances, beyond that of covariances of error-free scores.
+
+    The factor covariances of a group follow its item covariances, directly and through the measurement parameters,
+    which equal loadings share among all groups. To first order, d Phi = sum_h L_h d S_h, so that their variance is
+    sum_h L_h Gamma_h L_h' / N_h; what step 3 counts already, the sampling variance of covariances of N_g people whose
+    factor scores were known, is taken off.
+
+    Parameters
+    ----------
+    step1
+        The measurement model, by maximum likelihood.
+    factors
+        Names of the factors in `Phi`.
+    Phi
+        Factor covariances, shape (G, Q, Q).
+    C
+        Derivatives of J quantities with respect to the upper triangles of Phi, shape (G, J, Q (Q + 1) / 2).
+
+    Returns
+    -------
+    NDArray
+        Shape (J, J).
+    """
+    if any(not hasattr(block.optimum, "system") or getattr(block, "ordered", ()) for block in step1.blocks):
+        raise UnsupportedModelError(
+            "two-step standard errors after ordered items", allowed="continuous items", todo="use bootstrap(fit)"
+        )
+    S, n = step1.moments.select(step1.items).covariances, step1.moments.n.astype(float)
+    influence = influence_of_items(step1, factors, C)
+    V = np.einsum("gjq,gqr,gir->ji", influence, _gammas(S) / n[:, None, None], influence, optimize=True)
+    counted = np.einsum("gjq,gqr,gir->ji", C, _gammas(Phi) / n[:, None, None], C, optimize=True)
+    return np.asarray(V - counted)
+
+
+def influence_of_items(step1: MeasurementFit, factors: tuple[str, ...], C: Array) -> Array:
+    """Derivatives of C applied to the factor covariances with respect to each group's item covariances.
+
+    Parameters and shapes as in `extra_variance`; returns shape (G, J, p (p + 1) / 2), upper triangles.
+    """
+    at = np.array([step1.factors.index(f) for f in factors])
+    S = step1.moments.select(step1.items).covariances
+    influence = _direct(step1, S, at, C)
+    for block in step1.blocks:
+        influence += _through_parameters(step1, block, S, at, C)
+    return influence
+
+
+def _gammas(matrices: Array) -> Array:
+    return np.stack([normal_gamma(matrix, meanstructure=False) for matrix in matrices])
+
+
+def _is_mapped(step1: MeasurementFit) -> bool:
+    """Whether factor covariances were mapped from several blocks; one block has its own."""
+    return len(step1.blocks) > 1
+
+
+def _mapping(step1: MeasurementFit, S: Array) -> _Mapping:
+    Theta = positive_uniqueness(step1.Theta, S)
+    M = mapping_matrix(step1.Lambda, Theta)
+    p = S.shape[-1]
+    solved = np.linalg.solve(Theta, np.eye(p) - step1.Lambda @ M)
+    weighted = np.linalg.solve(Theta, step1.Lambda)
+    return _Mapping(M, S - step1.Theta, solved, np.asarray(np.linalg.inv(step1.Lambda.swapaxes(1, 2) @ weighted), dtype=float))
+
+
+def _direct(step1: MeasurementFit, S: Array, at: NDArray[np.int64], C: Array) -> Array:
+    """Part of the influence of S that does not go through parameters: M dS M', shape (G, J, p (p + 1) / 2)."""
+    p = S.shape[-1]
+    if not _is_mapped(step1):
+        return np.zeros((*C.shape[:2], p * (p + 1) // 2))
+    M = _mapping(step1, S).M[:, at]
+    weights = _symmetric(C, len(at))  # <weights, dPhi> = C vech(dPhi)
+    return _packed(np.einsum("gqp,gjqr,grs->gjps", M, weights, M, optimize=True))
+
+
+def _symmetric(C: Array, Q: int) -> Array:
+    """Symmetric matrices K with C vech(V) = tr(K V), shape (G, J, Q, Q)."""
+    rows, columns = np.triu_indices(Q)
+    K = np.zeros((*C.shape[:2], Q, Q))
+    K[..., rows, columns] = np.where(rows == columns, 1.0, 0.5) * C
+    K[..., columns, rows] = np.where(rows == columns, 1.0, 0.5) * C
+    return K
+
+
+def _packed(K: Array) -> Array:
+    """The reverse: coefficients of the upper triangle of V in tr(K V), for symmetric V."""
+    rows, columns = np.triu_indices(K.shape[-1])
+    K = 0.5 * (K + K.swapaxes(-1, -2))
+    return np.asarray(np.where(rows == columns, 1.0, 2.0) * K[..., rows, columns])
+
+
+def _through_parameters(step1: MeasurementFit, block: BlockFit, S: Array, at: NDArray[np.int64], C: Array) -> Array:
+    """Influence of S through the measurement parameters of one block, shape (G, J, p (p + 1) / 2).
+
+    Estimates follow the data as d theta = H^-1 sum_h n_h Delta_h' W_h d vech S_h (maximum likelihood), H the observed
+    information.
+    """
+    model, theta = block.model, block.optimum.theta
+    system = _observed_system(step1, block, S)
+    if system is None or theta.size == 0:
+        return np.zeros((*C.shape[:2], S.shape[-1] * (S.shape[-1] + 1) // 2))
+    sensitivity = _entry_sensitivity(step1, block, S, at, C)  # (G, J, E)
+    J = C.shape[1]
+    per_parameter = np.stack([model.add_up(sensitivity[:, j]) for j in range(J)])  # (J, P)
+    solved = np.stack([system.solve(row) for row in per_parameter])  # (J, P)
+    implied = model.implied(theta)
+    W = normal_weight(inverse_and_log_det(implied.Sigma).W, meanstructure=False)
+    Delta = moment_jacobian(model.entry_vectors(implied), False)
+    values = np.where(model.free[:, None, :] >= 0, solved[:, np.maximum(model.free, 0)].swapaxes(0, 1), 0.0)
+    n = step1.moments.n.astype(float)
+    own = n[:, None, None] * np.einsum("gje,gqe,gqr->gjr", values, Delta, W, optimize=True)
+    return _spread(own, [step1.items.index(name) for name in block.items], S.shape[-1])
+
+
+def _observed_system(step1: MeasurementFit, block: BlockFit, S: Array) -> ArrowSystem | None:
+    """The factorised observed information of a block; the expected one where that is not positive definite."""
+    moments = step1.moments.select(block.items)
+    loss = MaximumLikelihood.of(block.model, moments.n, moments.covariances, moments.means)
+    observed = loss.observe(block.optimum.theta)
+    try:
+        system = factorize(block.model.layout, observed.information)
+    except np.linalg.LinAlgError:
+        return block.optimum.system
+    return system if (system.diagonal() > 0).all() else block.optimum.system
+
+
+def _spread(own: Array, items: list[int], p: int) -> Array:
+    """Coefficients of a block's covariances as coefficients of all covariances."""
+    rows, columns = np.triu_indices(len(items))
+    place = np.empty((p, p), dtype=np.int64)
+    upper = np.triu_indices(p)
+    place[upper] = place[upper[1], upper[0]] = np.arange(upper[0].size)
+    index = np.array(items)
+    full = np.zeros((*own.shape[:2], upper[0].size))
+    full[..., place[index[rows], index[columns]]] = own
+    return full
+
+
+def _entry_sensitivity(step1: MeasurementFit, block: BlockFit, S: Array, at: NDArray[np.int64], C: Array) -> Array:
+    """Derivatives of the J quantities with respect to the entries of a block, shape (G, J, E)."""
+    model = block.model
+    K = np.zeros((*C.shape[:2], len(step1.factors), len(step1.factors)))
+    K[:, :, at[:, None], at] = _symmetric(C, len(at))
+    q = np.array([step1.factors.index(name) for name in model.factors])
+    items = np.array([step1.items.index(name) for name in model.observed])
+    found = np.zeros((*C.shape[:2], model.matrix.size))
+    diagonal = model.row == model.column
+    if not _is_mapped(step1):
+        e = np.flatnonzero(model.matrix == PSI)
+        found[..., e] = np.where(diagonal[e], 1.0, 2.0) * K[:, :, q[model.row[e]], q[model.column[e]]]
+        return found
+    M, rest, solved, G = _mapping(step1, S)
+    KM = K @ M[:, None]  # (G, J, Q, p)
+    R = rest @ M.swapaxes(1, 2)  # (S - Theta) M'
+    # tr(K dPhi) = 2 tr(K dM R) - tr(K M dTheta M')
+    e = np.flatnonzero(model.matrix == LAMBDA)
+    KG = K @ G[:, None]  # dM = G dLambda' Theta^-1 (I - Lambda M) - M dLambda M
+    tail = solved @ R  # Theta^-1 (I - Lambda M) (S - Theta) M', (G, p, Q)
+    MR = M @ R  # (G, Q, Q)
+    i, f = items[model.row[e]], q[model.column[e]]
+    first = np.einsum("gjqf,gpq->gjpf", KG, tail)  # sum_q tail_pq (K G)_qf
+    second = np.einsum("gjqp,gfq->gjpf", KM, MR)  # sum_q (K M)_qp (M R)_fq
+    found[..., e] = 2.0 * (first - second)[:, :, i, f]
+    e = np.flatnonzero(model.matrix == THETA)
+    a, b = items[model.row[e]], items[model.column[e]]
+    # dM = -M dTheta Theta^-1 (I - Lambda M)
+    through = np.einsum("gjqp,gsq->gjps", KM, tail)  # sum_q (K M)_qp tail_sq
+    own = np.einsum("gqp,gjqs->gjps", M, KM)  # (M' K M)_ps
+    slope = -2.0 * through - own
+    found[..., e] = np.where(diagonal[e], 1.0, 2.0) * 0.5 * (slope[:, :, a, b] + slope[:, :, b, a])
+    return found

@@ -1,0 +1,57 @@
+"""The distinct solutions that the starts reached: where else a mixture might have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .em import EMState
+
+__all__ = ["LocalSolution", "distinct_solutions"]
+
+#: So many solutions are kept, the best ones.
+KEPT = 10
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class LocalSolution:
+    """One solution that some starts reached.
+
+    Attributes
+    ----------
+    loglik
+        Its log L.
+    clusters
+        Cluster of each group, shape (G,), numbered from 0 in no particular order.
+    n_starts
+        Starts that reached it.
+    """
+
+    loglik: float
+    clusters: NDArray[np.int64]
+    n_starts: int
+
+
+def distinct_solutions(ends: Sequence[EMState], same: float) -> tuple[LocalSolution, ...]:
+    """The best solutions of all starts, the best first; costs one sort.
+
+    Parameters
+    ----------
+    ends
+        How batches of starts ended.
+    same
+        Solutions whose log L differ by no more than this are the same one.
+    """
+    logliks = np.concatenate([end.loglik for end in ends])
+    modal = np.concatenate([end.z.argmax(axis=1) for end in ends])
+    order = np.argsort(-logliks, kind="stable")
+    first = np.concatenate([[True], -np.diff(logliks[order]) > same])
+    number = np.cumsum(first) - 1
+    counts = np.bincount(number)
+    return tuple(
+        LocalSolution(float(logliks[s]), modal[s].astype(np.int64), int(counts[i]))
+        for i, s in enumerate(order[first][:KEPT])
+    )
