@@ -51,6 +51,8 @@ def open_columns(data: FrameLike, wanted: Sequence[str]) -> nw.DataFrame[Any]:
     DataError
         If `data` is not a table, a wanted column is missing or there twice, or there are no rows.
     """
+    if isinstance(data, pd.DataFrame) and data.columns.is_unique and len(data) and set(wanted) <= set(data.columns):
+        return nw.from_native(data[list(wanted)], eager_only=True)
     frame = _open(data)
     columns: list[str] = frame.collect_schema().names()
     unknown = [name for name in wanted if name not in columns]
@@ -144,10 +146,10 @@ def _plain_numbers(frame: nw.DataFrame[Any], items: Sequence[str]) -> NDArray[np
     native = frame.to_native()
     if not isinstance(native, pd.DataFrame):
         return None
-    chosen = native[list(items)]
+    chosen = native if list(native.columns) == list(items) else native[list(items)]
     if not all(isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in chosen.dtypes):
         return None
-    return np.array(chosen.to_numpy(dtype=float), dtype=float)  # a copy of its own: tables share their memory
+    return np.array(chosen.to_numpy(), dtype=float)  # a copy of its own: tables share their memory
 
 
 def _numbers_by_column(frame: nw.DataFrame[Any], items: Sequence[str]) -> NDArray[np.float64]:

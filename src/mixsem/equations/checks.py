@@ -65,8 +65,8 @@ def _variances(compiled: CompiledSEM, optimum: Optimum) -> list[Notice]:
     named = tuple(dict.fromkeys(groups[g] for g, _ in found.tolist())) if several else ()
     text = (
         f"negative variance{'s' * (len(listed) > 1)} (Heywood case): {enumerate_briefly(listed)}. The model may not"
-        " fit, two factors or items may be the same, or the group is too small to tell. Consider other items, an equality,"
-        " or the bound lower(0)."
+        " fit, two factors or items may be the same, or the group is too small to tell. Consider other items, an"
+        " equality, or the bound lower(0)."
     )
     return [Notice(HeywoodWarning, text, named)]
 

@@ -11,12 +11,12 @@ from scipy.special import ndtr
 from ..errors import OptionError
 from ..kernels.covariance import inverse_and_log_det, moment_jacobian
 from ..kernels.fourth_moments import normal_weight
+from ..kernels.moment_hessian import moment_hessian, pattern_hessian
 from ..model.dense import dense_information
 from ..model.full_information import FullInformation
 from ..model.least_squares import LeastSquares
 from .covariance import bread, moment_gamma, moment_weight, score_products
 from .indices import modelled_moments
-from .saturated import observed_moment_information
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,10 +180,22 @@ def _implied_weight(fit: SEMFit) -> Array:
 
     Observed where the estimator's standard errors rest on the observed information, as in lavaan.
     """
-    if isinstance(fit.loss, FullInformation) or fit.compiled.estimator.errors == "sandwich":
-        at_model = observed_moment_information(fit, fit.implied.mu, fit.implied.Sigma)
-        return at_model / fit.data.moments.n[:, None, None]
+    n, implied = fit.data.moments.n, fit.implied
+    if isinstance(fit.loss, FullInformation):
+        return pattern_hessian(fit.loss.tables, implied.mu, implied.Sigma) / n[:, None, None]
+    if fit.compiled.estimator.errors == "sandwich":
+        return _observed_weight(fit)
     return _among_all(fit, moment_weight(fit.compiled, fit.optimum))
+
+
+def _observed_weight(fit: SEMFit) -> Array:
+    """Observed information of the moments of one person, complete rows, at the model's estimates."""
+    moments, means = fit.data.moments, fit.model.meanstructure
+    W = inverse_and_log_det(fit.implied.Sigma).W
+    z = np.einsum("gij,gj->gi", W, moments.means - fit.implied.mu) if means else np.zeros(moments.means.shape)
+    M = W @ moments.covariances @ W + z[:, :, None] * z[:, None, :] - 0.5 * W
+    one = np.ones(1)
+    return np.stack([moment_hessian(W[g : g + 1], M[g : g + 1], z[g : g + 1], one, means) for g in range(len(W))])
 
 
 def _among_all(fit: SEMFit, weight: Array) -> Array:
@@ -201,7 +213,7 @@ def _observed_gamma(fit: SEMFit) -> Array:
     moments, kept = fit.data.moments, modelled_moments(fit).astype(bool)
     n, errors = moments.n.astype(float)[:, None, None], fit.compiled.estimator.errors
     if isinstance(fit.loss, FullInformation):
-        information = observed_moment_information(fit, moments.means, moments.covariances)
+        information = pattern_hessian(fit.loss.tables, moments.means, moments.covariances)
     elif isinstance(fit.loss, LeastSquares):
         information = n * _among_all(fit, fit.loss.weight_matrices)
     else:

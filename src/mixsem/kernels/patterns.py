@@ -18,7 +18,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-
 __all__ = ["PatternSums", "PatternTables", "pattern_information", "pattern_sums", "row_scores"]
 
 Array = NDArray[np.float64]

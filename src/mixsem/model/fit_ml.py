@@ -26,6 +26,9 @@ LEAST_DAMPED, MOST_DAMPED = 1e-2, 1e8
 #: Steps shorter than this many standard errors are Newton's, from second derivatives.
 NEAR = 3.0
 
+#: After a step of Newton's method this short, what is left is of the size of its square.
+QUADRATIC = 1e-6
+
 #: Steps in a row that are hardly shorter than the shortest so far: rounding has been reached. Nobody needs
 #: estimates to more than the second share of a standard error; with huge and tiny groups rounding allows no more.
 STALLED, NEGLIGIBLE = 3, 1e-5
@@ -106,7 +109,11 @@ def maximize_likelihood(loss: Loss, start: Array, settings: Convergence | None =
             damping, memory = max(10 * damping, LEAST_DAMPED), _Memory(settings.memory)
             continue
         memory = memory.remember(taken, moved.gradient - state.gradient)
-        theta, state, exact = theta + taken, moved, exact_there
+        theta, quadratic = theta + taken, exact and exact_there and damping == 0.0
+        state, exact = moved, exact_there
+        if quadratic and step < QUADRATIC and stalled == 0:
+            step = step**2  # Newton's step squares the distance: the next one would be of this size, rounding
+            break
         damping = 0.0 if damping <= LEAST_DAMPED else damping / 10
     return Optimum(
         theta=theta,

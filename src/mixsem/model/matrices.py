@@ -96,16 +96,18 @@ class ModelMap:
         p, m = len(self.observed), len(self.factors)
         shape = ((p, m), (p, p), (m, m), (m, m), (p,), (m,))[kind]
         matrix = np.zeros((self.n_groups, *shape))
-        if kind == LAMBDA:
-            matrix[:, self.units[0], self.units[1]] = 1.0
         at = self.places[kind]
-        row, column = self.row[at], self.column[at]
+        if kind == LAMBDA and self.units.size:
+            matrix[:, self.units[0], self.units[1]] = 1.0
+        if not at.size:
+            return matrix
+        row, column, own = self.row[at], self.column[at], values[:, at]
         if kind >= NU:
-            matrix[:, row] = values[:, at]
-        else:
-            matrix[:, row, column] = values[:, at]
+            matrix[:, row] = own
+            return matrix
+        matrix[:, row, column] = own
         if kind in (THETA, PSI):
-            matrix[:, column, row] = values[:, at]
+            matrix[:, column, row] = own
         return matrix
 
     def implied(self, theta: Array) -> Implied:
