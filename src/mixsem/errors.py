@@ -42,6 +42,7 @@ __all__ = [
     "SingleIndicatorWarning",
     "SmallGroupWarning",
     "SparseCategoriesWarning",
+    "UndefinedParameterWarning",
     "UnsupportedModelError",
     "UnusedFactorWarning",
     "WeakMarkerWarning",
@@ -202,6 +203,10 @@ class PriorScaleWarning(MixsemWarning):
 
 class EqualFactorsWarning(MixsemWarning):
     """Factor variances or correlations, which clusters rest on, are held equal over groups."""
+
+
+class UndefinedParameterWarning(MixsemWarning):
+    """A defined parameter has no value at the estimates."""
 
 
 class UnusedFactorWarning(MixsemWarning):

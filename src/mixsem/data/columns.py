@@ -43,6 +43,10 @@ def check_items(items: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
+#: Squares of larger values, and their sums, would leave the range of floating-point numbers.
+LARGEST = 1e100
+
+
 def open_columns(data: FrameLike, wanted: Sequence[str]) -> nw.DataFrame[Any]:
     """Take the wanted columns of a table; lazy tables are collected with these columns only.
 
@@ -137,6 +141,14 @@ def to_floats(frame: nw.DataFrame[Any], items: Sequence[str]) -> NDArray[np.floa
         raise DataError(
             f"infinite values in {enumerate_briefly(counts)}",
             todo="correct them, or make them missing",
+        )
+    huge: NDArray[np.bool_] = np.any(np.abs(values) > LARGEST, axis=0)
+    if huge.any():
+        named = [repr(item) for item, hit in zip(items, huge, strict=True) if hit]
+        raise DataError(
+            f"values larger than {LARGEST:.0e} in {enumerate_briefly(named)}",
+            allowed="numbers whose squares can be added up",
+            todo="correct them, make them missing, or use another unit",
         )
     return values
 

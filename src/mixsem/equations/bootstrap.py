@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from ..display import Displayed
 from ..errors import (
     ConvergenceWarning,
     DataError,
@@ -23,6 +24,7 @@ from ..errors import (
 )
 from .cells import entry_labels
 from .fit import SEMFit
+from .inputs import require_level
 from .resampling import Replicate, Sampler, rescaled_rows
 
 if TYPE_CHECKING:
@@ -35,9 +37,9 @@ BootstrapKind = Literal["rows", "bollen-stine", "parametric"]
 IntervalMethod = Literal["percentile", "bc"]
 
 
-@dataclass(frozen=True, eq=False)
-class Bootstrap:
-    """Estimates of a model in samples drawn from its rows or from itself.
+@dataclass(frozen=True, eq=False, repr=False)
+class Bootstrap(Displayed):
+    """Estimates of a model in samples drawn from its rows or from itself; prints as a table of 95% intervals.
 
     Attributes
     ----------
@@ -113,8 +115,7 @@ class Bootstrap:
         OptionError
             If `level` or `method` is none of those allowed.
         """
-        if not 0 < level < 1:
-            raise OptionError(f"level={level!r}", allowed="a probability between 0 and 1, such as 0.95")
+        require_level(level)
         if method not in ("percentile", "bc"):
             raise OptionError(f"method={method!r}", allowed="'percentile' or 'bc'")
         import pandas as pd

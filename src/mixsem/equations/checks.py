@@ -13,6 +13,7 @@ from ..errors import (
     HeywoodWarning,
     NonPositiveDefiniteWarning,
     Notice,
+    UndefinedParameterWarning,
     enumerate_briefly,
 )
 from ..model.fit_ml import Optimum
@@ -34,6 +35,7 @@ def sem_notices(compiled: CompiledSEM, optimum: Optimum) -> list[Notice]:
         *_variances(compiled, optimum),
         *_indefinite(compiled, optimum),
         *_bounds(compiled, optimum),
+        *_undefined(compiled, optimum),
     ]
 
 
@@ -133,6 +135,19 @@ def _bounds(compiled: CompiledSEM, optimum: Optimum) -> list[Notice]:
         " take an inequality as given, and those of an estimate at its bound mean little."
     )
     return [Notice(BoundaryWarning, text)]
+
+
+def _undefined(compiled: CompiledSEM, optimum: Optimum) -> list[Notice]:
+    """Defined parameters that have no value at the estimates."""
+    values = compiled.constraints.defined(optimum.theta)
+    lost = [str(d) for d in compiled.constraints.definitions if not np.isfinite(values[d.name][0])]
+    if not lost:
+        return []
+    text = (
+        f"no value at the estimates: {enumerate_briefly(lost)} (a division by zero, the logarithm or root of a negative"
+        " number). Write the expression differently, or bound the parameter with lower()."
+    )
+    return [Notice(UndefinedParameterWarning, text)]
 
 
 def _at(groups: tuple[Hashable, ...], chosen: NDArray[np.bool_]) -> tuple[Hashable, ...]:

@@ -17,6 +17,7 @@ from ..model.full_information import FullInformation
 from ..model.least_squares import LeastSquares
 from .covariance import bread, moment_gamma, moment_weight, score_products
 from .indices import modelled_moments
+from .inputs import require_count, require_fit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +59,8 @@ def residuals(fit: SEMFit, kind: ResidualKind = "raw", *, largest: int | None = 
     ------
     OptionError
         If `kind` or `largest` is none of those allowed.
+    UnsupportedModelError
+        For anything but such a fit.
 
     Examples
     --------
@@ -75,10 +78,10 @@ def residuals(fit: SEMFit, kind: ResidualKind = "raw", *, largest: int | None = 
     Numbers agree with lavaan's ``lavResiduals()``, types raw and cor.bentler, and ``residuals()``, types normalized and
     standardized.
     """
+    require_fit(fit, "residuals")
     if kind not in ("raw", "cor", "normalized", "standardized"):
         raise OptionError(f"kind={kind!r}", allowed="'raw', 'cor', 'normalized' or 'standardized'")
-    if largest is not None and largest < 1:
-        raise OptionError(f"largest={largest!r}", allowed="a positive number, or None for all")
+    require_count(largest, "largest")
     import pandas as pd
 
     observed, implied = _moments(fit)

@@ -11,6 +11,7 @@ from scipy.special import ndtr, ndtri
 from ..errors import OptionError
 from ..model.matrices import ALPHA, BETA, LAMBDA, NU, PSI, THETA, ModelMap
 from .cells import cell_model, entry_labels, first_cells, parameters_of
+from .inputs import require_fit, require_level
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +66,8 @@ def standardized(fit: SEMFit, kind: Standardization = "all", *, level: float = 0
     ------
     OptionError
         If `kind` or `level` is none of those allowed.
+    UnsupportedModelError
+        For anything but such a fit.
 
     Examples
     --------
@@ -81,10 +84,10 @@ def standardized(fit: SEMFit, kind: Standardization = "all", *, level: float = 0
     ----------
     Numbers agree with lavaan's ``standardizedSolution()``, types std.all, std.lv and std.nox.
     """
+    require_fit(fit, "standardized")
     if kind not in ("all", "lv", "nox"):
         raise OptionError(f"kind={kind!r}", allowed="'all', 'lv' (factors only) or 'nox' (all but covariates)")
-    if not 0 < level < 1:
-        raise OptionError(f"level={level!r}", allowed="a probability between 0 and 1, such as 0.95")
+    require_level(level)
     import pandas as pd
 
     values, jacobian = _values_and_jacobian(fit, kind)

@@ -14,7 +14,7 @@ from ..kernels.plain_posterior import implied_covariances
 from ..kernels.problem import PSI
 from .approximation_checks import approximation_notices
 from .bayes_fit import BayesianBlock
-from .checks import single_indicators, weak_markers
+from .checks import weak_markers
 from .sampling_checks import sampling_notices
 
 __all__ = ["bayesian_notices"]
