@@ -182,7 +182,7 @@ def test_a_tiny_group_is_refused_by_name(pupils: pd.DataFrame) -> None:
         ({"levels": ("metrc",)}, "did you mean 'metric'"),
         ({"levels": ()}, "one or more different levels"),
         ({"levels": ("metric", "metric")}, "one or more different levels"),
-        ({"ordered": True, "estimator": "WLSMV"}, "thresholds"),
+        ({"ordered": True, "estimator": "WLSMV", "levels": ("metric", "scalar")}, "thresholds"),
         ({"estimator": "MRL"}, "MLR"),
         ({"partial": ("visual =~ x4",)}, "visual"),
         ({"blocks": "factors"}, "factor"),
@@ -191,6 +191,14 @@ def test_a_tiny_group_is_refused_by_name(pupils: pd.DataFrame) -> None:
 def test_wrong_options_are_refused(pupils: pd.DataFrame, options: dict[str, object], says: str) -> None:
     with pytest.raises(OptionError, match=says):
         mx.invariance_test(MODEL, pupils, "school", **options)  # type: ignore[arg-type]
+
+
+def test_ordered_items_have_the_levels_that_free_thresholds_leave(pupils: pd.DataFrame) -> None:
+    items = [f"x{j}" for j in range(1, 10)]
+    cut = pupils.assign(**{x: pd.qcut(pupils[x], 3, labels=False) for x in items})
+    test = mx.invariance_test(MODEL, cut, "school", ordered=True, estimator="WLSMV")
+    assert [step.level for step in test.levels] == ["configural", "metric"]
+    assert "equal thresholds (scalar invariance)" in " ".join(repr(test).split())
 
 
 def test_a_marker_cannot_be_partial_unless_the_scale_is_another(pupils: pd.DataFrame) -> None:

@@ -182,8 +182,8 @@ def _require_comparable(fits: tuple[SEMFit, ...]) -> None:
     for fit in fits:
         require_fit(fit, "anova")
     if len(fits) < 2:
-        got, todo = ("one fit", "use fit_measures() for a single fit") if fits else ("nothing", "give the fits to compare")
-        raise OptionError(f"anova() got {got}", allowed="two or more fits", todo=todo)
+        got = "one fit" if fits else "nothing"
+        raise OptionError(f"anova() got {got}", allowed="two or more fits", todo="use fit_measures() for a single fit")
     first = fits[0]
     for fit in fits[1:]:
         if fit.compiled.estimator != first.compiled.estimator:

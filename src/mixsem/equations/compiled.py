@@ -127,7 +127,7 @@ def _meanstructure(specification: SEM, data: SEMData, syntax: ModelSyntax) -> bo
     if specification.meanstructure is not None:
         return bool(specification.meanstructure) or needed
     several = data.moments.n_groups > 1
-    return needed or (data.moments.has_means and (several or data.patterns is not None))
+    return needed or (data.moments.has_means and (several or specification.missing == "ml"))
 
 
 def _table(

@@ -11,7 +11,7 @@ _ALLOWED = "a fit of cfa(), sem() or growth()"
 
 #: What to do with other results, by the name of their type: their parts of the package are not known here.
 _TODO = {
-    "SAMFit": "give the fit of sem() to the same text: sam() estimates in two steps, without one test of the whole",
+    "SAMFit": "use tidy() and summary(), or fit the same text in one step with sem()",
     "MeasurementFit": "fit the same model with cfa(), or use tidy() and glance()",
     "BayesianFit": "fit the same model with cfa(), or use tidy(), glance() and bayes_fit_measures()",
     "InvarianceTest": "give the fit of one level, such as test.levels[0].fit",

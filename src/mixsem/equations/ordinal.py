@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.ordinal import OrdinalMoments
-from ..errors import OptionError, UnsupportedModelError, enumerate_briefly
+from ..errors import ModelError, OptionError, UnsupportedModelError, enumerate_briefly
 from ..inference.fitmeasures import srmr
 from ..kernels.covariance import Implied
 from ..model.least_squares import LeastSquares
@@ -79,6 +79,12 @@ def ordinal_table(table: ParameterTable, ordered: tuple[str, ...]) -> ParameterT
 def ordinal_loss(estimator: Estimator, model: ModelMap, ordinal: OrdinalMoments) -> LeastSquares:
     """The loss on the correlations, with the weight of the estimator."""
     n, S, means, kept = ordinal.n - 1.0, ordinal.covariances, ordinal.means, ordinal.kept
+    if not kept.size:
+        raise ModelError(
+            "the model has one ordered item and no other variable: there is no correlation to fit",
+            allowed="two variables or more",
+            todo="add items",
+        )
     gamma = ordinal.moment_gamma
     if estimator.discrepancy == "DWLS":
         return LeastSquares.diagonal(model, n, S, means, np.einsum("gqq->gq", gamma), kept)

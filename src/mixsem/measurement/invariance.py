@@ -141,7 +141,7 @@ def invariance_test(
     data: Data,
     group: str | None = None,
     *,
-    levels: Names = ("configural", "metric", "scalar", "strict"),
+    levels: Names | None = None,
     partial: Names = (),
     estimator: str = "ML",
     missing: str = "listwise",
@@ -162,7 +162,7 @@ def invariance_test(
         Column that names the group of each person.
     levels
         Which of ``"configural"`` (nothing equal), ``"metric"`` (loadings), ``"scalar"`` (and intercepts), ``"strict"``
-        (and residual variances).
+        (and residual variances). None for all of them, or for the first two with ordered items.
     partial
         Parameters that stay free at all levels, such as ``("F =~ x3", "x3 ~ 1")``.
     estimator

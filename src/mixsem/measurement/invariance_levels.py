@@ -25,15 +25,21 @@ LEVELS: dict[str, tuple[str, ...]] = {
 }
 """What is equal over groups at each level, from the weakest to the strongest."""
 
+_WITHOUT_INTERCEPTS = ("configural", "metric")
 
-def require_levels(levels: Names, *, ordered: bool = False) -> tuple[str, ...]:
+
+def require_levels(levels: Names | None, *, ordered: bool = False) -> tuple[str, ...]:
     """Check the levels asked for; they come back from the weakest to the strongest.
+
+    None asks for all; with ordered items, for those that their thresholds, free in every group, leave.
 
     Raises
     ------
     OptionError
         If one is not known or comes twice, there is none, or ordered items have intercepts to compare.
     """
+    if levels is None:
+        return _WITHOUT_INTERCEPTS if ordered else tuple(LEVELS)
     given = as_names(levels, "levels")
     for level in given:
         if level not in LEVELS:
@@ -46,7 +52,7 @@ def require_levels(levels: Names, *, ordered: bool = False) -> tuple[str, ...]:
         raise OptionError(
             "levels 'scalar' and 'strict' with ordered= items, whose thresholds are free in every group",
             allowed="'configural' and 'metric'",
-            todo="add levels=('configural', 'metric')",
+            todo=f"leave levels= out, or give levels={_WITHOUT_INTERCEPTS}",
         )
     return tuple(level for level in LEVELS if level in given)
 
@@ -69,7 +75,12 @@ def require_groups(groups: Sequence[Hashable]) -> None:
 
 def fit_model(specification: SEM, data: Data | SEMData, group: str | None = None) -> SEMFit:
     """Fit a model without issuing its notices: many models are fitted, and each piece of trouble is told once."""
-    compiled = compile_sem(specification, data, group)
+    try:
+        compiled = compile_sem(specification, data, group)
+    except OptionError as error:  # what `cfa` calls group_partial= is partial= in all functions of invariance
+        texts = (text.replace("group_partial=", "partial=") for text in (error.got, error.allowed, error.todo))
+        got, allowed, todo = texts
+        raise OptionError(got, allowed=allowed, todo=todo) from error
     require_groups(compiled.groups)
     optimum = estimate(compiled)
     return SEMFit(specification, compiled, optimum, tuple(sem_notices(compiled, optimum)))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.arrow import ArrowSystem, factorize
+from .fit_groups import maximize_by_group
 from .loss import Evaluation, Loss
 
 __all__ = ["Convergence", "Optimum", "factorize_at", "maximize_likelihood"]
@@ -69,6 +70,8 @@ class Optimum:
         Factorised expected information at theta, or None if it is singular.
     converged, n_iterations, step
         Whether, after how many steps, and the length of the last step in standard errors.
+    unfinished
+        Groups that did not converge, where groups are separate problems.
     """
 
     theta: Array
@@ -78,6 +81,7 @@ class Optimum:
     converged: bool
     n_iterations: int
     step: float
+    unfinished: tuple[int, ...] = ()
 
 
 def maximize_likelihood(loss: Loss, start: Array, settings: Convergence | None = None) -> Optimum:
@@ -85,6 +89,9 @@ def maximize_likelihood(loss: Loss, start: Array, settings: Convergence | None =
     settings = settings or Convergence()
     if start.size == 0:
         return Optimum(start, loss.per_group(start), start, None, True, 0, 0.0)
+    layout = loss.model.layout
+    if loss.model.n_groups > 1 and layout.shared.size == 0:
+        return _separately(loss, start, settings)
     theta, state, exact, memory = start, loss.evaluate(start), False, _Memory(settings.memory)
     damping, step, shortest, stalled, iteration = 0.0, np.inf, np.inf, 0, 0
     while iteration < settings.max_iterations and damping < MOST_DAMPED:
@@ -123,6 +130,22 @@ def maximize_likelihood(loss: Loss, start: Array, settings: Convergence | None =
         converged=step < NEGLIGIBLE,
         n_iterations=iteration,
         step=step,
+    )
+
+
+def _separately(loss: Loss, start: Array, settings: Convergence) -> Optimum:
+    """Groups that share nothing are as many problems."""
+    found = maximize_by_group(loss, start, settings.max_iterations)
+    state = loss.evaluate(found.theta)
+    return Optimum(
+        theta=found.theta,
+        loss_per_group=state.per_group,
+        gradient=state.gradient,
+        system=_try_factorize(loss, state, 0.0),
+        converged=bool((found.steps < NEGLIGIBLE).all()),
+        n_iterations=found.n_iterations,
+        step=float(found.steps.max()),
+        unfinished=tuple(int(g) for g in np.flatnonzero(found.steps >= NEGLIGIBLE)),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,6 +148,17 @@ class ModelMap:
             else:
                 m[:, at] = 1.0
         return EntryVectors(u, v, self.factor, m)
+
+    def of_groups(self, groups: Index) -> tuple[ModelMap, Index]:
+        """The model of some groups, and which parameters it has, shape (P',)."""
+        used = np.unique(self.free[groups])
+        used = used[used >= 0]
+        number = np.full(self.n_free + 1, -1, dtype=np.int64)
+        number[used] = np.arange(used.size)
+        free = number[self.free[groups]]
+        names = tuple(self.names[i] for i in used)
+        part = replace(self, free=free, fixed=self.fixed[groups], names=names, layout=arrow_layout(free, used.size))
+        return part, used
 
     def add_up(self, per_entry: Array) -> Array:
         """Add entry values (G, E) up to free parameters (P,)."""
