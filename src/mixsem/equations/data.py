@@ -136,13 +136,14 @@ def _read(
         patterns = read_patterns(data, items, group, complete=complete)
         if patterns.n_missing.any():
             return _incomplete(patterns)
+    if ordered:
+        from ..data.ordinal import OrdinalMoments, code_categories
+
+        rows = data if isinstance(data, GroupedData) else read_grouped(code_categories(data, ordered), items, group)
+        values, ordinal = _columns(rows, items), OrdinalMoments.from_grouped(rows, items, ordered)
+        return SEMData(ordinal.as_moments(), values, rows.codes, rows.rows, ordinal=ordinal)
     grouped = data if isinstance(data, GroupedData) else read_grouped(data, items, group)
     values = _columns(grouped, items)
-    if ordered:
-        from ..data.ordinal import OrdinalMoments
-
-        ordinal = OrdinalMoments.from_grouped(grouped, items, ordered)
-        return SEMData(ordinal.as_moments(), values, grouped.codes, grouped.rows, ordinal=ordinal)
     moments = moments_of(grouped, items)
     require_variation(moments)
     return SEMData(moments, values, grouped.codes, grouped.rows)

@@ -22,7 +22,8 @@ def check_options(specification: SEM) -> Estimator:
     OptionError
         Naming the option, what came and what is allowed.
     """
-    estimator = estimator_of(specification.estimator)
+    ordered = specification.ordered is not False and specification.ordered != ()
+    estimator = estimator_of(specification.estimator or ("WLSMV" if ordered else "ML"))
     for name in ("std_lv", "orthogonal"):
         _require_switch(name, getattr(specification, name), optional=False)
     for name in ("meanstructure", "fixed_x"):
@@ -30,7 +31,9 @@ def check_options(specification: SEM) -> Estimator:
     for name in ("group_equal", "group_partial"):
         as_names(getattr(specification, name), name)
     _require_missing(specification.missing, estimator)
-    if specification.ordered is not False and specification.ordered != () and estimator.discrepancy == "ML":
+    if specification.kind == "growth" and specification.meanstructure is False:
+        raise OptionError("meanstructure=False of a growth curve", allowed="means, which a growth curve describes")
+    if ordered and estimator.discrepancy == "ML":
         raise OptionError(
             f"ordered= with estimator {estimator.name}",
             allowed="WLSMV, WLSM, DWLS, WLS, ULS or ULSMV, on polychoric correlations",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 from ..data.intake import Data
 from ..equations.checks import sem_notices
@@ -14,6 +15,8 @@ from ..equations.fitting import estimate
 from ..equations.specification import SEM
 from ..errors import DataError, OptionError, did_you_mean
 from ..options import Names, as_names
+from ..syntax.equality import kind_of
+from ..syntax.sem import parse_model, parse_parameter
 
 __all__ = ["LEVELS", "fit_model", "require_groups", "require_levels"]
 
@@ -75,6 +78,7 @@ def require_groups(groups: Sequence[Hashable]) -> None:
 
 def fit_model(specification: SEM, data: Data | SEMData, group: str | None = None) -> SEMFit:
     """Fit a model without issuing its notices: many models are fitted, and each piece of trouble is told once."""
+    specification = replace(specification, group_partial=_exempt_here(specification))
     try:
         compiled = compile_sem(specification, data, group)
     except OptionError as error:  # what `cfa` calls group_partial= is partial= in all functions of invariance
@@ -84,6 +88,25 @@ def fit_model(specification: SEM, data: Data | SEMData, group: str | None = None
     require_groups(compiled.groups)
     optimum = estimate(compiled)
     return SEMFit(specification, compiled, optimum, tuple(sem_notices(compiled, optimum)))
+
+
+def _exempt_here(specification: SEM) -> tuple[str, ...]:
+    """The exempt parameters without those that this level does not hold equal, as a stronger level may.
+
+    Names that the model does not know, or that no level holds equal, stay: they are refused.
+    """
+    names = as_names(specification.group_partial)
+    if not names:
+        return ()
+    syntax = parse_model(specification.model)
+    known, equal = {*syntax.factors, *syntax.indicators}, as_names(specification.group_equal)
+
+    def later(name: str) -> bool:
+        key = parse_parameter(name)
+        kind = kind_of(key, syntax.factors)
+        return {key[0], key[2]} - {""} <= known and kind in LEVELS["strict"] and kind not in equal
+
+    return tuple(name for name in names if not later(name))
 
 
 def has_corrected_test(estimator: str) -> bool:

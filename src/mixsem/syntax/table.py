@@ -224,7 +224,7 @@ def build_table(
     variables = classify(syntax)
     grid = build_grid(syntax, groups, variables, defaults)
     freed = [_named(text, grid, variables.names) for text in partial]
-    if len(groups) > 1:
+    if len(groups) > 1 and kinds is EQUAL_SEM:
         _require_held(freed, variables.latent, equal)
     held = {key for key in grid if kind_of(key, variables.latent) in equal and key not in freed}
     held = {key for key in held if not any(cell.sample for cell in grid[key])}
