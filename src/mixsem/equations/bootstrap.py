@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property, singledispatch
 from multiprocessing import get_context
@@ -272,8 +273,15 @@ def _run(sampler: Sampler, seeds: list[np.random.SeedSequence], workers: int) ->
         return sampler.replicates(seeds)
     # Fresh processes: a copy of this one would inherit locks of threads that it does not have.
     parts = [[seeds[i] for i in part] for part in np.array_split(np.arange(len(seeds)), workers) if part.size]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        return [replicate for part in pool.map(sampler.replicates, parts) for replicate in part]
+    try:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            return [replicate for part in pool.map(sampler.replicates, parts) for replicate in part]
+    except BrokenProcessPool:
+        raise OptionError(
+            f"workers={workers}: the processes could not be started, or one was killed (memory?)",
+            allowed="in a script, calls below the line: if __name__ == '__main__':",
+            todo="put the call there, or use workers=1",
+        ) from None
 
 
 def _notices(failures: tuple[str, ...], n: int) -> tuple[Notice, ...]:

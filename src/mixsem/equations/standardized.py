@@ -168,7 +168,7 @@ def scale_factors(model: ModelMap, scales: Scales) -> Array:
             own = row[e] == column[e]
             side = np.where(own, whole[:, row[e]], residual[:, row[e]])
             factor[:, e] = 1.0 / (side * np.where(own, whole[:, column[e]], residual[:, column[e]]))
-    return factor
+    return np.where(np.isfinite(factor), factor, np.nan)  # a variance of zero gives no scale
 
 
 def _values_and_jacobian(fit: SEMFit, kind: Standardization) -> tuple[Array, Array]:

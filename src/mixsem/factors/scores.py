@@ -146,6 +146,12 @@ def _all_named(factors: tuple[str, ...], suffix: str, columns: dict[str, Array])
 def _sem_scores(fit: SEMFit, data: FrameLike | None, group: str | None, method: str, standard_errors: bool) -> Any:
     if method not in SCORE_METHODS:
         raise OptionError(f"method={method!r}", allowed=" or ".join(map(repr, SCORE_METHODS)))
+    if not fit.factors:
+        raise OptionError(
+            "factor_scores() of a model without factors",
+            allowed="models with factors, measured by =~",
+            todo="observed variables are their own scores",
+        )
     if fit.data.ordinal is not None:
         raise UnsupportedModelError(
             "factor scores of ordered items",
