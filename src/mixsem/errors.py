@@ -43,6 +43,7 @@ __all__ = [
     "SingleIndicatorWarning",
     "SmallGroupWarning",
     "SparseCategoriesWarning",
+    "UndefinedParameterWarning",
     "UnsupportedModelError",
     "UnusedFactorWarning",
     "WeakMarkerWarning",
@@ -207,6 +208,10 @@ class EqualFactorsWarning(MixsemWarning):
 
 class SeparationWarning(MixsemWarning):
     """A predictor separates clusters without overlap, so that its coefficient runs to infinity."""
+
+
+class UndefinedParameterWarning(MixsemWarning):
+    """A defined parameter has no value at the estimates."""
 
 
 class UnusedFactorWarning(MixsemWarning):

@@ -47,6 +47,29 @@ def test_quiet(invariance: Callable[..., Outcome]) -> None:
     assert (outcome.code, outcome.out.strip(), outcome.err) == (0, "out", "")
 
 
+def test_quiet_without_files_prints_nothing(invariance: Callable[..., Outcome]) -> None:
+    outcome = invariance("--levels", "metric", "--quiet")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
+
+
+def test_scale_and_names_of_columns(invariance: Callable[..., Outcome]) -> None:
+    outcome = invariance("--levels", "configural", "metric", "--std-lv", "--orthogonal", "--out", "out")
+    assert outcome.code == 0, outcome
+    columns = pd.read_csv("out/invariance.csv").columns
+    assert "within_cheung_rensvold_2002" in columns
+    assert all(name.isascii() and name.isidentifier() for name in columns)
+
+
+def test_ordered_items(invariance: Callable[..., Outcome], folder: Path) -> None:
+    survey = pd.read_csv(folder / "survey.csv")
+    items = [name for name in survey if name != "country"]
+    survey[items] = survey[items].apply(lambda x: pd.cut(x, [-99, x.quantile(0.4), 99], labels=False))
+    survey.to_csv(folder / "survey.csv", index=False)
+    outcome = invariance("--ordered", "all")
+    assert outcome.code == 0, outcome
+    assert "estimator WLSMV" in outcome.out and "metric" in outcome.out and "strict" not in outcome.out
+
+
 def test_full_information_and_small_groups(invariance: Callable[..., Outcome]) -> None:
     assert invariance("--levels", "metric", "--missing", "ml").code == 0
     assert "--min-size" in invariance("--missing", "ml", "--min-size", "50").err
@@ -62,6 +85,8 @@ def test_full_information_and_small_groups(invariance: Callable[..., Outcome]) -
         (("--search", "--threshold", "x"), "--threshold x"),
         (("--search", "--kinds", "loading"), "did you mean 'loadings'"),
         (("--partial", "trust =~ f1"), "trust=~f1"),
+        (("--partial", "trust =~ f1"), "error: --partial names"),
+        (("--levels", "scalar", "--ordered", "all"), "--levels configural metric"),
         (("--min-size", "0"), "--min-size 0"),
         (("--out", " "), "--out is empty"),
         (("--lewels", "metric"), "--levels"),

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mixsem as mx
@@ -196,3 +197,17 @@ def test_step_two_gets_the_correlations_as_moments():
     np.testing.assert_array_equal(plain.covariances, moments.covariances)
     assert plain.groups == ("A", "B", "C")
     assert plain.n.tolist() == [300] * 3
+
+
+def test_ordered_categories_with_words_are_their_order() -> None:
+    rng = np.random.default_rng(4)
+    latent = rng.normal(size=400)
+    codes = {item: np.digitize(latent + rng.normal(size=400), [-0.5, 0.7]) for item in "abc"}
+    words = {
+        item: pd.Categorical.from_codes(code, categories=["never", "now and then", "always"], ordered=True)
+        for item, code in codes.items()
+    }
+    numbers = OrdinalMoments.from_frame(pd.DataFrame(codes), [*"abc"])
+    texts = OrdinalMoments.from_frame(pd.DataFrame(words), [*"abc"])
+    assert np.array_equal(numbers.covariances, texts.covariances)
+    assert np.array_equal(numbers.thresholds, texts.thresholds)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -111,6 +113,23 @@ def test_scores_of_incomplete_rows(people):
         fit = mx.cfa(CFA, holes)
     assert mx.factor_scores(fit, holes)["visual"].isna().tolist() == [i == 3 for i in range(len(holes))]
     assert 3 not in mx.factor_scores(fit).index
+
+
+@pytest.mark.parametrize("missing", ["listwise", "ml"])
+def test_scores_can_be_joined_to_their_table(people, missing):
+    """They keep the index of a pandas table; of another one, the position of the row."""
+    holes = people.assign(x1=people["x1"].where(people.index % 7 > 0))
+    moved = holes.sample(frac=1.0, random_state=1).set_index("id")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit, of_moved = (mx.cfa(CFA, table, "school", missing=missing) for table in (holes, moved))
+        of_mapping = mx.cfa(CFA, holes.to_dict("list"), "school", missing=missing)
+    scores, found = mx.factor_scores(fit), mx.factor_scores(of_moved)
+    assert found.index.name == "id" and mx.factor_scores(of_mapping).index.name == "row"
+    assert found.index.tolist() == [i for i in moved.index if missing == "ml" or not np.isnan(moved.loc[i, "x1"])]
+    joined = holes.set_index("id").join(found["visual"]).set_index(holes.index)["visual"].dropna()
+    np.testing.assert_allclose(joined.loc[scores.index], scores["visual"], atol=1e-5)
+    np.testing.assert_array_equal(mx.factor_scores(of_mapping).index, scores.index)
     with pytest.raises(OptionError, match="median"):
         mx.factor_scores(fit, method="median")
 

@@ -182,7 +182,7 @@ def test_a_tiny_group_is_refused_by_name(pupils: pd.DataFrame) -> None:
         ({"levels": ("metrc",)}, "did you mean 'metric'"),
         ({"levels": ()}, "one or more different levels"),
         ({"levels": ("metric", "metric")}, "one or more different levels"),
-        ({"ordered": True, "estimator": "WLSMV"}, "thresholds"),
+        ({"ordered": True, "estimator": "WLSMV", "levels": ("metric", "scalar")}, "thresholds"),
         ({"estimator": "MRL"}, "MLR"),
         ({"partial": ("visual =~ x4",)}, "visual"),
         ({"blocks": "factors"}, "factor"),
@@ -191,6 +191,32 @@ def test_a_tiny_group_is_refused_by_name(pupils: pd.DataFrame) -> None:
 def test_wrong_options_are_refused(pupils: pd.DataFrame, options: dict[str, object], says: str) -> None:
     with pytest.raises(OptionError, match=says):
         mx.invariance_test(MODEL, pupils, "school", **options)  # type: ignore[arg-type]
+
+
+def test_partial_counts_from_the_level_on_that_holds_its_kind_equal(
+    pupils: pd.DataFrame, schools: mx.InvarianceTest
+) -> None:
+    test = mx.invariance_test(MODEL, pupils, "school", partial=("x3 ~ 1", "x7 ~~ x7"))
+    df = [step.measures.df for step in test.levels]
+    assert df == [48, 54, 59, 67]  # 60 and 69 without exemptions
+    assert [step.fit.specification.group_partial for step in test.levels[:3]] == [(), (), ("x3 ~ 1",)]
+    own = mx.cfa(MODEL, pupils, "school", group_equal=("loadings", "intercepts"), group_partial="x3 ~ 1")
+    assert test.fit("scalar").measures.chisq == pytest.approx(own.measures.chisq, rel=1e-9)
+    assert test.fit("metric").measures.chisq == pytest.approx(schools.fit("metric").measures.chisq, rel=1e-9)
+    metric = mx.invariance_test(MODEL, pupils, "school", partial="x3 ~ 1", levels=("configural", "metric"))
+    assert metric.levels[1].measures.df == 54
+    with pytest.raises(OptionError, match=r"^partial= names"):
+        mx.invariance_test(MODEL, pupils, "school", partial="visual ~~ textual")
+    with pytest.raises(OptionError, match="x99"):
+        mx.invariance_test(MODEL, pupils, "school", partial="x99 ~ 1")
+
+
+def test_ordered_items_have_the_levels_that_free_thresholds_leave(pupils: pd.DataFrame) -> None:
+    items = [f"x{j}" for j in range(1, 10)]
+    cut = pupils.assign(**{x: pd.qcut(pupils[x], 3, labels=False) for x in items})
+    test = mx.invariance_test(MODEL, cut, "school", ordered=True, estimator="WLSMV")
+    assert [step.level for step in test.levels] == ["configural", "metric"]
+    assert "equal thresholds (scalar invariance)" in " ".join(repr(test).split())
 
 
 def test_a_marker_cannot_be_partial_unless_the_scale_is_another(pupils: pd.DataFrame) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from mixsem.data.datasets import holzinger_swineford_1939
 from mixsem.equations.entry import sem
-from mixsem.errors import BoundaryWarning, ModelError
+from mixsem.errors import BoundaryWarning, ModelError, UndefinedParameterWarning
 from mixsem.model.dense import null_space, restricted_inverse
 from mixsem.syntax.arithmetic import parse_expression
 from mixsem.syntax.derivative import differentiate
@@ -123,13 +123,21 @@ def test_defined_parameters_have_delta_method_errors(school_data) -> None:
         ("ind := a*zz", ("'zz'", "neither the label of a parameter nor defined", "line 1")),
         ("u := v + a; v := a", ("'v'", "defined before")),
         ("a == 2*zz", ("'zz'", "not the label of a parameter")),
-        ("ind := log(a - 10)", ("has no value", "log(a - 10)")),
+        ("b == log(a - 10)", ("has no value", "log(a - 10)")),
+        ("a < -5; a > 5", ("no values", "a < -5", "a > 5")),
     ],
 )
 def test_what_cannot_be_computed_is_said(school_data, line: str, parts: tuple[str, ...]) -> None:
     with pytest.raises(ModelError) as caught:
         _ = sem(PATHS + "; " + line, school_data).defined
     assert all(part in str(caught.value) for part in parts), str(caught.value)
+
+
+def test_a_definition_without_value_is_named_and_harms_nothing(school_data) -> None:
+    with pytest.warns(UndefinedParameterWarning, match="log"):
+        fit = sem(PATHS + "; ind := a*c; bad := log(a - 10); worse := bad + 1", school_data)
+    assert np.isfinite(fit.defined["ind"]).all()
+    assert np.isnan(fit.defined["bad"]).all() and np.isnan(fit.defined["worse"]).all()
 
 
 def test_restricted_inverse_is_the_inverse_on_the_allowed_directions() -> None:

@@ -111,7 +111,8 @@ def run_equations(options: EquationOptions) -> None:
 
             save_results(fit, options.out, title=options.title, source=options.data.name, command=options.command)
     if options.quiet:
-        print(options.out if options.out is not None else "")
+        if options.out is not None:
+            print(options.out)
         return
     from ..report.summary import summary, warning_listing
 

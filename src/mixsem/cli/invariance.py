@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["InvarianceOptions", "invariance_options", "run_invariance"]
 
-LEVELS = ("configural", "metric", "scalar", "strict")
-
 
 @dataclass(frozen=True, slots=True)
 class InvarianceOptions:
@@ -35,10 +33,13 @@ class InvarianceOptions:
     data: Path
     group: str | None
     measurement: ModelText
-    levels: tuple[str, ...]
+    levels: tuple[str, ...] | None
     partial: tuple[str, ...]
     estimator: str
     missing: str
+    ordered: tuple[str, ...] | bool
+    std_lv: bool
+    orthogonal: bool
     min_size: int | None
     blocks: str | tuple[tuple[str, ...], ...]
     search: bool
@@ -78,14 +79,20 @@ def invariance_options(arguments: argparse.Namespace, command: str = "") -> Inva
             allowed="--min-size with --missing listwise: it counts complete rows",
             todo="leave small groups out of the file",
         )
+    ordered: tuple[str, ...] | bool = _listed(arguments.ordered)
+    if ordered == ("all",):
+        ordered = True
     return InvarianceOptions(
         data=data,
         group=arguments.group,
         measurement=model_text("measurement", arguments.measurement),
-        levels=_listed(arguments.levels) or LEVELS,
+        levels=_listed(arguments.levels) or None,
         partial=tuple(arguments.partial or ()),
-        estimator=arguments.estimator,
+        estimator=arguments.estimator or ("WLSMV" if ordered else "ML"),
         missing=arguments.missing,
+        ordered=ordered,
+        std_lv=arguments.std_lv,
+        orthogonal=arguments.orthogonal,
         min_size=None if arguments.min_size is None else _size(arguments.min_size),
         blocks=block_option(arguments.blocks),
         search=arguments.search,
@@ -149,7 +156,10 @@ def run_invariance(options: InvarianceOptions) -> None:
             partial=options.partial,
             estimator=options.estimator,
             missing=options.missing,
+            ordered=options.ordered,
             blocks=options.blocks,
+            std_lv=options.std_lv,
+            orthogonal=options.orthogonal,
         )
         if options.search:
             search = find_noninvariance(
@@ -171,7 +181,8 @@ def run_invariance(options: InvarianceOptions) -> None:
                 )
             )
     if options.quiet:
-        print(options.out if options.out is not None else "")
+        if options.out is not None:
+            print(options.out)
         return
     width = shutil.get_terminal_size((100, 24)).columns
     for shown in (test, search):

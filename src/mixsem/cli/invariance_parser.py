@@ -28,7 +28,11 @@ def add_invariance(parser: argparse.ArgumentParser) -> None:
         help="measurement model: a text file in lavaan syntax, or the model itself (anything that contains '~')",
     )
     parser.add_argument(
-        "--levels", nargs="+", action="extend", metavar="LEVEL", help="configural metric scalar strict (all of them)"
+        "--levels",
+        nargs="+",
+        action="extend",
+        metavar="LEVEL",
+        help="configural metric scalar strict (all of them; the first two with --ordered)",
     )
     parser.add_argument(
         "--partial",
@@ -37,13 +41,23 @@ def add_invariance(parser: argparse.ArgumentParser) -> None:
         metavar="PARAMETER",
         help='parameters free at all levels, such as "F =~ x3" "x3 ~ 1"',
     )
-    parser.add_argument("--estimator", default="ML", metavar="NAME", help="ML (default), MLR, MLM, GLS, ...")
+    parser.add_argument(
+        "--estimator",
+        default=None,
+        metavar="NAME",
+        help="ML (default), MLR, MLM, GLS, ...; WLSMV (default with --ordered)",
+    )
     parser.add_argument(
         "--missing",
         default="listwise",
         metavar="HOW",
         help="listwise (drop rows with a missing value, default) or ml (use every answer: full information)",
     )
+    parser.add_argument(
+        "--ordered", nargs="+", action="extend", metavar="ITEM", help="items that are ordered categories; 'all' for all"
+    )
+    parser.add_argument("--std-lv", action="store_true", help="scale by unit factor variances, not by marker variables")
+    parser.add_argument("--orthogonal", action="store_true", help="factors do not covary")
     parser.add_argument("--min-size", metavar="N", help="leave out groups with fewer complete rows")
     parser.add_argument("--blocks", default="joint", metavar="HOW", help='joint (default), factor, or "F1,F2;F3"')
     parser.add_argument("--search", action="store_true", help="search for non-invariant items")

@@ -53,8 +53,10 @@ _ELSEWHERE = {
     "(MGBCFA or MGCFA)": "(--method mixmg-bsem or mmgsem)",
 }
 
-#: Several values of an argument, such as ``equal=('loadings', 'intercepts')``.
+#: Several values of an argument, such as ``equal=('loadings', 'intercepts')`` of step 1 or ``levels=('metric',)``.
 _VALUES = re.compile(r"(?<![\w.\-])equal=\(('\w+'(?:, '\w+')*),?\)")
+
+_SEVERAL = re.compile(rf"(?<![\w.\-])({'|'.join(_OPTIONS)})=\(('[^']*'(?:, '[^']*')*),?\)")
 
 #: An argument of a Python call, such as ``blocks='joint'``, ``k=9`` or just ``min_size=``.
 _ARGUMENT = re.compile(rf"(?<![\w.\-])({'|'.join(_OPTIONS)})=(?!=)('[^']*'|\d+|range\(1, 7\))?")
@@ -69,11 +71,14 @@ def in_options(message: str) -> str:
     --------
     >>> in_options("k=9 with 8 groups; estimate factors together (blocks='joint'), or drop groups (min_size=)")
     '--clusters 9 with 8 groups; estimate factors together (--blocks joint), or drop groups (--min-size)'
+    >>> in_options("group_equal=('loadings', 'means'), but there is no group=")
+    '--group-equal loadings means, but there is no --group'
     """
     equal = "--equal-regressions" if "regression" in message else "--equal"
     for python, here in _ELSEWHERE.items():
         message = message.replace(python, here)
     message = _VALUES.sub(lambda found: f"--equal {found[1].replace(chr(39), '').replace(',', '')}", message)
+    message = _SEVERAL.sub(_several, message)
     message = _SAMPLING.sub(_sampling, message)
     return _ARGUMENT.sub(_option, re.sub(r"(?<![\w.\-])equal=(?=[ \n)]|$)", equal, message))
 
@@ -82,6 +87,12 @@ def _sampling(found: re.Match[str]) -> str:
     """Settings of the sampler, such as ``Sampling(warmup=2000, draws=2000)``."""
     settings = (part.split("=") for part in found[1].split(", "))
     return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings)
+
+
+def _several(found: re.Match[str]) -> str:
+    """Values apart by blanks, in quotes if they hold some themselves."""
+    values = re.findall("'([^']*)'", found[2])
+    return " ".join([_OPTIONS[found[1]], *(f'"{value}"' if " " in value else value for value in values)])
 
 
 def _option(found: re.Match[str]) -> str:

@@ -43,6 +43,10 @@ def check_items(items: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
+#: Squares of larger values, and their sums, would leave the range of floating-point numbers.
+LARGEST = 1e100
+
+
 def open_columns(data: FrameLike, wanted: Sequence[str]) -> nw.DataFrame[Any]:
     """Take the wanted columns of a table; lazy tables are collected with these columns only.
 
@@ -51,6 +55,8 @@ def open_columns(data: FrameLike, wanted: Sequence[str]) -> nw.DataFrame[Any]:
     DataError
         If `data` is not a table, a wanted column is missing or there twice, or there are no rows.
     """
+    if isinstance(data, pd.DataFrame) and data.columns.is_unique and len(data) and set(wanted) <= set(data.columns):
+        return nw.from_native(data[list(wanted)], eager_only=True)
     frame = _open(data)
     columns: list[str] = frame.collect_schema().names()
     unknown = [name for name in wanted if name not in columns]
@@ -136,6 +142,14 @@ def to_floats(frame: nw.DataFrame[Any], items: Sequence[str]) -> NDArray[np.floa
             f"infinite values in {enumerate_briefly(counts)}",
             todo="correct them, or make them missing",
         )
+    huge: NDArray[np.bool_] = np.any(np.abs(values) > LARGEST, axis=0)
+    if huge.any():
+        named = [repr(item) for item, hit in zip(items, huge, strict=True) if hit]
+        raise DataError(
+            f"values larger than {LARGEST:.0e} in {enumerate_briefly(named)}",
+            allowed="numbers whose squares can be added up",
+            todo="correct them, make them missing, or use another unit",
+        )
     return values
 
 
@@ -144,10 +158,10 @@ def _plain_numbers(frame: nw.DataFrame[Any], items: Sequence[str]) -> NDArray[np
     native = frame.to_native()
     if not isinstance(native, pd.DataFrame):
         return None
-    chosen = native[list(items)]
+    chosen = native if list(native.columns) == list(items) else native[list(items)]
     if not all(isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in chosen.dtypes):
         return None
-    return np.array(chosen.to_numpy(dtype=float), dtype=float)  # a copy of its own: tables share their memory
+    return np.array(chosen.to_numpy(), dtype=float)  # a copy of its own: tables share their memory
 
 
 def _numbers_by_column(frame: nw.DataFrame[Any], items: Sequence[str]) -> NDArray[np.float64]:

@@ -148,6 +148,14 @@ class OpenRows(NamedTuple):
 def open_rows(data: FrameLike, items: Sequence[str], group: str | None, min_size: int | None = None) -> OpenRows:
     """Read the items and the group of every row; the errors are those of `GroupedData.from_frame`."""
     names = check_items(items)
+    if group is not None and not isinstance(group, str):
+        raise OptionError(
+            f"group={group!r}",
+            allowed="the name of one column",
+            todo="join several columns first, such as data['school'] + ' ' + data['sex']"
+            if isinstance(group, Sequence)
+            else "make the names of columns text: data.columns = data.columns.astype(str)",
+        )
     if group in names:
         raise OptionError(f"the grouping column {group!r} is also an item", todo="leave it out of the items")
     if min_size is not None and min_size < 1:

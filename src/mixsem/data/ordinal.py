@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import DataError, Notice, OptionError, did_you_mean, enumerate_briefly, notify
@@ -17,7 +18,7 @@ from .labels import positions
 from .moments import SampleMoments
 from .ordinal_groups import estimate_groups, ordinal_notices
 
-__all__ = ["MOST_CATEGORIES", "Ordered", "OrdinalMoments", "ordered_items"]
+__all__ = ["MOST_CATEGORIES", "Ordered", "OrdinalMoments", "code_categories", "ordered_items"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -112,6 +113,7 @@ class OrdinalMoments:
         OptionError
             If `ordered` names something else than items.
         """
+        data = code_categories(data, ordered_items(ordered, items))
         moments = cls.from_grouped(read_grouped(data, items, group, min_size=min_size), ordered=ordered)
         notify(moments.notices)
         return moments
@@ -240,6 +242,26 @@ class OrdinalMoments:
         chosen = square[np.ix_(at, at)][np.triu_indices(at.size)][compared_moments(self.ordered[at])]
         index = np.concatenate([*located, chosen])
         return np.asarray(self.Gamma[g][np.ix_(index, index)])
+
+
+def code_categories(data: Any, items: Sequence[str]) -> Any:
+    """The table with ordered pandas categories of these items as 0, 1, 2, ..., in their order; others as they are.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> answers = pd.Categorical(["low", "high", None], categories=["low", "high"], ordered=True)
+    >>> code_categories(pd.DataFrame({"x": answers}), ["x"])["x"].tolist()
+    [0.0, 1.0, nan]
+    """
+    if not isinstance(data, pd.DataFrame):
+        return data
+    coded = {}
+    for item in items:
+        kind = data[item].dtype if item in data.columns else None
+        if isinstance(kind, pd.CategoricalDtype) and kind.ordered:
+            coded[item] = data[item].cat.codes.astype(float).where(data[item].notna())
+    return data.assign(**coded) if coded else data
 
 
 def ordered_items(ordered: Ordered, items: Sequence[str]) -> tuple[str, ...]:

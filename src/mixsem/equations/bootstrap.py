@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property, singledispatch
 from multiprocessing import get_context
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..display import Displayed
 from ..errors import (
     ConvergenceWarning,
     DataError,
@@ -23,6 +25,7 @@ from ..errors import (
 from ..inference.resampled import resampled_limits
 from .cells import entry_labels
 from .fit import SEMFit
+from .inputs import require_level
 from .resampling import Replicate, Sampler, rescaled_rows
 
 if TYPE_CHECKING:
@@ -35,9 +38,9 @@ BootstrapKind = Literal["rows", "bollen-stine", "parametric"]
 IntervalMethod = Literal["percentile", "bc"]
 
 
-@dataclass(frozen=True, eq=False)
-class Bootstrap:
-    """Estimates of a model in samples drawn from its rows or from itself.
+@dataclass(frozen=True, eq=False, repr=False)
+class Bootstrap(Displayed):
+    """Estimates of a model in samples drawn from its rows or from itself; prints as a table of 95% intervals.
 
     Attributes
     ----------
@@ -113,6 +116,7 @@ class Bootstrap:
         OptionError
             If `level` or `method` is none of those allowed.
         """
+        require_level(level)
         import pandas as pd
 
         fit, usable = self.fit, ~np.isnan(self.chisq)
@@ -257,8 +261,15 @@ def _run(sampler: Sampler, seeds: list[np.random.SeedSequence], workers: int) ->
         return sampler.replicates(seeds)
     # Fresh processes: a copy of this one would inherit locks of threads that it does not have.
     parts = [[seeds[i] for i in part] for part in np.array_split(np.arange(len(seeds)), workers) if part.size]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        return [replicate for part in pool.map(sampler.replicates, parts) for replicate in part]
+    try:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            return [replicate for part in pool.map(sampler.replicates, parts) for replicate in part]
+    except BrokenProcessPool:
+        raise OptionError(
+            f"workers={workers}: the processes could not be started, or one was killed (memory?)",
+            allowed="in a script, calls below the line: if __name__ == '__main__':",
+            todo="put the call there, or use workers=1",
+        ) from None
 
 
 def _notices(failures: tuple[str, ...], n: int) -> tuple[Notice, ...]:

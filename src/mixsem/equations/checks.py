@@ -13,10 +13,12 @@ from ..errors import (
     HeywoodWarning,
     NonPositiveDefiniteWarning,
     Notice,
+    UndefinedParameterWarning,
     enumerate_briefly,
 )
 from ..model.fit_ml import Optimum
 from ..model.matrices import PSI, THETA
+from ..model.notices import single_indicators
 from .compiled import CompiledSEM
 
 __all__ = ["sem_notices"]
@@ -32,43 +34,77 @@ def sem_notices(compiled: CompiledSEM, optimum: Optimum) -> list[Notice]:
     return [
         *_convergence(compiled, optimum),
         *_variances(compiled, optimum),
+        *_fixed_variances(compiled, optimum),
         *_indefinite(compiled, optimum),
         *_bounds(compiled, optimum),
+        *single_indicators(compiled.table),
+        *_undefined(compiled, optimum),
     ]
 
 
 def _convergence(compiled: CompiledSEM, optimum: Optimum) -> list[Notice]:
     if optimum.converged:
         return []
+    late = tuple(compiled.groups[g] for g in optimum.unfinished)
     steepest = np.argsort(-np.abs(optimum.gradient))[:4]
     named = [compiled.model.names[i] for i in steepest]
     text = (
         f"the optimiser did not converge in {optimum.n_iterations} steps (last step {optimum.step:.2g} standard"
-        f" errors): estimates are not the best ones. Steepest: {enumerate_briefly(named)}."
+        f" errors){f' in {enumerate_briefly(late)}' if late else ''}: estimates are not the best ones"
+        f"{' there' if late else ''}. Steepest: {enumerate_briefly(named)}."
         " Look for factors that are hardly measured, give starting values with start(), or simplify the model."
     )
-    return [Notice(ConvergenceWarning, text)]
+    return [Notice(ConvergenceWarning, text, late)]
 
 
 def _variances(compiled: CompiledSEM, optimum: Optimum) -> list[Notice]:
     """Negative variances: Heywood cases."""
+    listed, named = _negative(compiled, optimum, free=True)
+    if compiled.data.ordinal is not None:
+        of_ordered, where = _negative_ordered(compiled, optimum)
+        listed, named = [*listed, *of_ordered], tuple(dict.fromkeys((*named, *where)))
+    if not listed:
+        return []
+    text = (
+        f"negative variance{'s' * (len(listed) > 1)} (Heywood case): {enumerate_briefly(listed)}. The model may not"
+        " fit, two factors or items may be the same, or the group is too small to tell. Consider other items, an"
+        " equality, or the bound lower(0)."
+    )
+    return [Notice(HeywoodWarning, text, named)]
+
+
+def _fixed_variances(compiled: CompiledSEM, optimum: Optimum) -> list[Notice]:
+    """Negative variances that the model text asks for."""
+    listed, named = _negative(compiled, optimum, free=False)
+    if not listed:
+        return []
+    text = (
+        f"negative variance{'s' * (len(listed) > 1)} fixed by the model: {enumerate_briefly(listed)}. No variable has"
+        " such a variance, and R² and standardized values that rest on it mean nothing. Correct the value, or free it."
+    )
+    return [Notice(HeywoodWarning, text, named)]
+
+
+def _negative(compiled: CompiledSEM, optimum: Optimum, *, free: bool) -> tuple[list[str], tuple[Hashable, ...]]:
+    """Negative variances, free or fixed, in words, and the groups that have them."""
     model, groups = compiled.model, compiled.groups
     values = model.entry_values(optimum.theta)
     variance = np.isin(model.matrix, (THETA, PSI)) & (model.row == model.column)
-    found = np.argwhere((values < 0) & variance & (model.free >= 0))
-    if not found.size:
-        return []
+    found = np.argwhere((values < 0) & variance & ((model.free >= 0) == free)).tolist()
     several = len(groups) > 1
-    listed = [
-        f"{model.entries[e]}{f' in {groups[g]}' if several else ''} ({values[g, e]:.3g})" for g, e in found.tolist()
-    ]
-    named = tuple(dict.fromkeys(groups[g] for g, _ in found.tolist())) if several else ()
-    text = (
-        f"negative variance{'s' * (len(listed) > 1)} (Heywood case): {enumerate_briefly(listed)}. The model may not"
-        " fit, two factors or items may be the same, or the group is too small to tell. Consider other items, an equality,"
-        " or the bound lower(0)."
-    )
-    return [Notice(HeywoodWarning, text, named)]
+    listed = [f"{model.entries[e]}{f' in {groups[g]}' if several else ''} ({values[g, e]:.3g})" for g, e in found]
+    return listed, tuple(dict.fromkeys(groups[g] for g, _ in found)) if several else ()
+
+
+def _negative_ordered(compiled: CompiledSEM, optimum: Optimum) -> tuple[list[str], tuple[Hashable, ...]]:
+    """The same for ordered items, whose residual variance is what the factors leave of 1."""
+    assert compiled.data.ordinal is not None
+    model, groups = compiled.model, compiled.groups
+    left = 1.0 - np.einsum("gii->gi", model.implied(optimum.theta).Sigma)
+    found = np.argwhere((left < 0) & compiled.data.ordinal.ordered).tolist()
+    several, items = len(groups) > 1, model.observed
+    listed = [f"{items[i]}~~{items[i]}{f' in {groups[g]}' if several else ''} ({left[g, i]:.3g})" for g, i in found]
+    return listed, tuple(dict.fromkeys(groups[g] for g, _ in found)) if several else ()
 
 
 def _indefinite(compiled: CompiledSEM, optimum: Optimum) -> list[Notice]:
@@ -133,6 +169,19 @@ def _bounds(compiled: CompiledSEM, optimum: Optimum) -> list[Notice]:
         " take an inequality as given, and those of an estimate at its bound mean little."
     )
     return [Notice(BoundaryWarning, text)]
+
+
+def _undefined(compiled: CompiledSEM, optimum: Optimum) -> list[Notice]:
+    """Defined parameters that have no value at the estimates."""
+    values = compiled.constraints.defined(optimum.theta)
+    lost = [str(d) for d in compiled.constraints.definitions if not np.isfinite(values[d.name][0])]
+    if not lost:
+        return []
+    text = (
+        f"no value at the estimates: {enumerate_briefly(lost)} (a division by zero, the logarithm or root of a negative"
+        " number). Write the expression differently, or bound the parameter with lower()."
+    )
+    return [Notice(UndefinedParameterWarning, text)]
 
 
 def _at(groups: tuple[Hashable, ...], chosen: NDArray[np.bool_]) -> tuple[Hashable, ...]:

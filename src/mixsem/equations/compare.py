@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import singledispatch
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DataError, ModelError, OptionError, UnsupportedModelError
+from ..errors import DataError, ModelError, OptionError
 from .difference import DifferenceTest, difference_test, resolved_method
 from .fit import SEMFit
 from .indices import fit_measures, sample_size
+from .inputs import require_fit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,8 +92,7 @@ _METHOD = {
 }
 
 
-@singledispatch
-def anova(*fits: Any, method: str = "default", names: Sequence[str] = ()) -> ModelComparison:
+def anova(*fits: SEMFit, method: str = "default", names: Sequence[str] = ()) -> ModelComparison:
     """Compare nested models by chi-square differences and changes of fit.
 
     Models are ordered by their degrees of freedom and each is compared with the one before. That a model is nested in
@@ -124,6 +123,8 @@ def anova(*fits: Any, method: str = "default", names: Sequence[str] = ()) -> Mod
         If the fits are not of the same data.
     ModelError
         If two models have the same degrees of freedom.
+    UnsupportedModelError
+        For anything but such fits.
 
     Examples
     --------
@@ -142,13 +143,6 @@ def anova(*fits: Any, method: str = "default", names: Sequence[str] = ()) -> Mod
     Bentler (2001), Psychometrika 66, 507-514; (2010), Psychometrika 75, 243-248. Numbers agree with lavaan's
     ``lavTestLRT()``.
     """
-    raise UnsupportedModelError(
-        f"anova() got {type(fits[0]).__name__ if fits else 'nothing'}", allowed="fits of cfa(), sem() or growth()"
-    )
-
-
-@anova.register(SEMFit)
-def _sem_anova(*fits: SEMFit, method: str = "default", names: Sequence[str] = ()) -> ModelComparison:
     import pandas as pd
 
     _require_comparable(fits)
@@ -185,12 +179,13 @@ def _labels(n: int, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _require_comparable(fits: tuple[SEMFit, ...]) -> None:
+    for fit in fits:
+        require_fit(fit, "anova")
     if len(fits) < 2:
-        raise OptionError("anova() got one fit", allowed="two or more", todo="use fit_measures() for a single fit")
+        got = "one fit" if fits else "nothing"
+        raise OptionError(f"anova() got {got}", allowed="two or more fits", todo="use fit_measures() for a single fit")
     first = fits[0]
     for fit in fits[1:]:
-        if not isinstance(fit, SEMFit):
-            raise OptionError(f"anova() got a {type(fit).__name__} among fits of cfa(), sem() or growth()")
         if fit.compiled.estimator != first.compiled.estimator:
             raise OptionError(
                 f"fits with the estimators {first.compiled.estimator.name} and {fit.compiled.estimator.name}",

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 from ..data.intake import Data
-from ..errors import DataError, MixsemError, OptionError
+from ..errors import DataError, MixsemError
 from ..model.constraints import Constraints, compile_constraints
 from ..model.loss import Loss
 from ..model.matrices import ModelMap, compile_table
@@ -18,8 +18,9 @@ from ..syntax.table import ParameterTable, Row, build_table
 from ..syntax.terms import ModelSyntax
 from ..syntax.variables import classify
 from .data import SEMData, read_data
-from .estimators import Estimator, estimator_of
+from .estimators import Estimator
 from .losses import fitted_covariances, loss_of
+from .options import check_options, require_groups
 from .ordinal import ordinal_table, require_ordinal
 from .specification import SEM
 from .support import ordered_items, require_sem
@@ -70,7 +71,7 @@ def compile_sem(specification: SEM, data: Data | SEMData, group: str | None) -> 
     ModelSyntaxError, ModelError, UnsupportedModelError, DataError, OptionError
         As `SEM.fit` says.
     """
-    estimator = _estimator(specification)
+    estimator = check_options(specification)
     syntax = parse_model(specification.model)
     require_sem(syntax)
     ordered = ordered_items(specification.ordered, syntax)
@@ -90,6 +91,7 @@ def compile_sem(specification: SEM, data: Data | SEMData, group: str | None) -> 
             complete=variables.covariates if takes_x_as_given(specification, estimator) else (),
         )
     )
+    require_groups(specification, content.groups)
     means = not ordered and _meanstructure(specification, content, syntax)
     table = _table(specification, estimator, syntax, content.groups, means=means)
     table = ordinal_table(table, ordered) if ordered else fill_sample_values(table, estimator, content)
@@ -102,26 +104,6 @@ def compile_sem(specification: SEM, data: Data | SEMData, group: str | None) -> 
         loss=loss_of(estimator, model, content, table.covariates),
         constraints=compile_constraints(table, model),
     )
-
-
-def _estimator(specification: SEM) -> Estimator:
-    """Check the options that say how to estimate."""
-    estimator = estimator_of(specification.estimator)
-    if specification.missing not in ("listwise", "ml"):
-        raise OptionError(f"missing={specification.missing!r}", allowed="'listwise' or 'ml'")
-    if specification.missing == "ml" and estimator.name not in ("ML", "MLR"):
-        raise OptionError(
-            f"missing='ml' with estimator {estimator.name}",
-            allowed="estimators ML and MLR, which use incomplete rows",
-            todo="use estimator='MLR', or missing='listwise'",
-        )
-    if specification.ordered is not False and specification.ordered != () and estimator.discrepancy == "ML":
-        raise OptionError(
-            f"ordered= with estimator {estimator.name}",
-            allowed="WLSMV, WLSM, DWLS, WLS, ULS or ULSMV, on polychoric correlations",
-            todo="use estimator='WLSMV'",
-        )
-    return estimator
 
 
 def takes_x_as_given(specification: SEM, estimator: Estimator) -> bool:
@@ -145,7 +127,7 @@ def _meanstructure(specification: SEM, data: SEMData, syntax: ModelSyntax) -> bo
     if specification.meanstructure is not None:
         return bool(specification.meanstructure) or needed
     several = data.moments.n_groups > 1
-    return needed or (data.moments.has_means and (several or data.patterns is not None))
+    return needed or (data.moments.has_means and (several or specification.missing == "ml"))
 
 
 def _table(

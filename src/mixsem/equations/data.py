@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from narwhals.dependencies import is_pandas_dataframe
 from numpy.typing import NDArray
 
 from ..data.grouped import GroupedData, read_grouped
@@ -20,6 +21,8 @@ from ..kernels.missing_em import SaturatedEstimates, saturated_estimates
 from .estimators import Estimator
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..data.ordinal import OrdinalMoments
 
 __all__ = ["SEMData", "read_data"]
@@ -45,6 +48,8 @@ class SEMData:
         The patterns of missing values and the unrestricted estimates, for full information; else None.
     ordinal
         Thresholds and polychoric correlations, for ordered items; else None.
+    index
+        Index of the pandas table that was read, all its rows; None for other tables.
     """
 
     moments: SampleMoments
@@ -54,6 +59,7 @@ class SEMData:
     patterns: MissingPatterns | None = None
     saturated: SaturatedEstimates | None = None
     ordinal: OrdinalMoments | None = None
+    index: pd.Index | None = None
 
     @property
     def groups(self) -> tuple[Hashable, ...]:
@@ -99,6 +105,20 @@ def read_data(
     complete
         Covariates, which must be known in every row.
     """
+    content = _read(data, items, group, estimator, missing, ordered, complete)
+    # Scores of people are given the index of their table, so that they can be joined to it.
+    return replace(content, index=data.index) if is_pandas_dataframe(data) else content
+
+
+def _read(
+    data: Data,
+    items: Sequence[str],
+    group: str | None,
+    estimator: Estimator,
+    missing: str,
+    ordered: Sequence[str],
+    complete: Sequence[str],
+) -> SEMData:
     if isinstance(data, SampleMoments):
         if estimator.needs_rows or missing == "ml" or ordered:
             what = "ordered=" if ordered else "missing='ml'" if missing == "ml" else f"estimator {estimator.name}"
@@ -113,14 +133,17 @@ def read_data(
     if missing == "ml":
         if isinstance(data, GroupedData):
             raise OptionError("missing='ml' came with GroupedData", allowed="a dataframe with its missing values")
-        return _incomplete(read_patterns(data, items, group, complete=complete))
+        patterns = read_patterns(data, items, group, complete=complete)
+        if patterns.n_missing.any():
+            return _incomplete(patterns)
+    if ordered:
+        from ..data.ordinal import OrdinalMoments, code_categories
+
+        rows = data if isinstance(data, GroupedData) else read_grouped(code_categories(data, ordered), items, group)
+        values, ordinal = _columns(rows, items), OrdinalMoments.from_grouped(rows, items, ordered)
+        return SEMData(ordinal.as_moments(), values, rows.codes, rows.rows, ordinal=ordinal)
     grouped = data if isinstance(data, GroupedData) else read_grouped(data, items, group)
     values = _columns(grouped, items)
-    if ordered:
-        from ..data.ordinal import OrdinalMoments
-
-        ordinal = OrdinalMoments.from_grouped(grouped, items, ordered)
-        return SEMData(ordinal.as_moments(), values, grouped.codes, grouped.rows, ordinal=ordinal)
     moments = moments_of(grouped, items)
     require_variation(moments)
     return SEMData(moments, values, grouped.codes, grouped.rows)

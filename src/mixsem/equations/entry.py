@@ -21,7 +21,7 @@ def cfa(
     *,
     group_equal: Names = (),
     group_partial: Names = (),
-    estimator: str = "ML",
+    estimator: str | None = None,
     missing: str = "listwise",
     ordered: Names | bool = (),
     std_lv: bool = False,
@@ -44,12 +44,12 @@ def cfa(
     group_equal, group_partial
         Kinds of parameters that are equal over groups, and parameters exempt from it.
     estimator
-        ``"ML"``, ``"MLR"``, ``"MLM"``, ``"MLMV"``, ``"MLMVS"``, ``"GLS"``, ``"WLS"``, ``"ULS"``, ``"DWLS"``,
-        ``"WLSMV"``.
+        None (``"ML"``, with ordered items ``"WLSMV"``), ``"ML"``, ``"MLR"``, ``"MLM"``, ``"MLMV"``, ``"MLMVS"``,
+        ``"GLS"``, ``"WLS"``, ``"ULS"``, ``"DWLS"``, ``"WLSMV"``.
     missing
         ``"listwise"``, or ``"ml"`` for full information.
     ordered
-        Ordered items, or True for all items; needs an estimator such as ``"WLSMV"``.
+        Ordered items, or True for all items; the estimator is then ``"WLSMV"`` unless another is named.
     std_lv
         Unit variances instead of marker variables.
     meanstructure
@@ -100,7 +100,7 @@ def sem(
     *,
     group_equal: Names = (),
     group_partial: Names = (),
-    estimator: str = "ML",
+    estimator: str | None = None,
     missing: str = "listwise",
     ordered: Names | bool = (),
     std_lv: bool = False,
@@ -124,12 +124,12 @@ def sem(
     group_equal, group_partial
         Kinds of parameters that are equal over groups, and parameters exempt from it.
     estimator
-        ``"ML"``, ``"MLR"``, ``"MLM"``, ``"MLMV"``, ``"MLMVS"``, ``"GLS"``, ``"WLS"``, ``"ULS"``, ``"DWLS"``,
-        ``"WLSMV"``.
+        None (``"ML"``, with ordered items ``"WLSMV"``), ``"ML"``, ``"MLR"``, ``"MLM"``, ``"MLMV"``, ``"MLMVS"``,
+        ``"GLS"``, ``"WLS"``, ``"ULS"``, ``"DWLS"``, ``"WLSMV"``.
     missing
         ``"listwise"``, or ``"ml"`` for full information.
     ordered
-        Ordered items, or True for all items; needs an estimator such as ``"WLSMV"``.
+        Ordered items, or True for all items; the estimator is then ``"WLSMV"`` unless another is named.
     std_lv
         Unit variances instead of marker variables.
     meanstructure
@@ -186,7 +186,7 @@ def growth(
     *,
     group_equal: Names = (),
     group_partial: Names = (),
-    estimator: str = "ML",
+    estimator: str | None = None,
     missing: str = "listwise",
     ordered: Names | bool = (),
     std_lv: bool = False,
@@ -210,12 +210,12 @@ def growth(
     group_equal, group_partial
         Kinds of parameters that are equal over groups, and parameters exempt from it.
     estimator
-        ``"ML"``, ``"MLR"``, ``"MLM"``, ``"MLMV"``, ``"MLMVS"``, ``"GLS"``, ``"WLS"``, ``"ULS"``, ``"DWLS"``,
-        ``"WLSMV"``.
+        None (``"ML"``, with ordered items ``"WLSMV"``), ``"ML"``, ``"MLR"``, ``"MLM"``, ``"MLMV"``, ``"MLMVS"``,
+        ``"GLS"``, ``"WLS"``, ``"ULS"``, ``"DWLS"``, ``"WLSMV"``.
     missing
         ``"listwise"``, or ``"ml"`` for full information.
     ordered
-        Ordered items, or True for all items; needs an estimator such as ``"WLSMV"``.
+        Ordered items, or True for all items; the estimator is then ``"WLSMV"`` unless another is named.
     std_lv
         Unit variances instead of marker variables.
     meanstructure

@@ -15,6 +15,7 @@ from ..kernels.fourth_moments import vech
 from ..model.full_information import FullInformation
 from ..model.least_squares import LeastSquares
 from .covariance import information, moment_weight
+from .inputs import require_fit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +41,11 @@ def fit_measures(fit: SEMFit) -> pd.Series:
         are the ones to compare with cut-offs. Measures of the likelihood are left out for least squares, and those
         that are not defined for an estimator are left out too.
 
+    Raises
+    ------
+    UnsupportedModelError
+        For anything but such a fit.
+
     Examples
     --------
     >>> import mixsem as mx
@@ -58,6 +64,7 @@ def fit_measures(fit: SEMFit) -> pd.Series:
     West, Taylor & Wu (2012), Model fit and model selection in structural equation modeling. In Hoyle (ed.), Handbook of
     structural equation modeling.
     """
+    require_fit(fit, "fit_measures")
     import pandas as pd
 
     found = {**_statistics(fit), **_likelihood(fit), **_rmsea(fit), **_robust(fit), **_residuals(fit), **_absolute(fit)}

@@ -14,6 +14,7 @@ from ..syntax.cells import Key, parameter_name
 from .augmented import Augmented
 from .candidates import absent_parameters, placeable
 from .cells import cell_derivatives, cell_model, cell_values
+from .inputs import require_count, require_fit
 from .release import require_testable
 from .standardized import Standardization, scale_factors, scales_of
 
@@ -59,7 +60,9 @@ def modification_indices(fit: SEMFit, *, free: Names = (), top: int | None = Non
     Raises
     ------
     OptionError
-        If `free` names what is no absent or fixed parameter.
+        If `free` names what is no absent or fixed parameter, or `top` is no positive number.
+    UnsupportedModelError
+        For anything but such a fit.
     ModelError
         If the information matrix is singular, or an inequality constraint binds.
 
@@ -80,8 +83,8 @@ def modification_indices(fit: SEMFit, *, free: Names = (), top: int | None = Non
     """
     import pandas as pd
 
-    if top is not None and top < 1:
-        raise OptionError(f"top={top!r}", allowed="a positive number, or None for all")
+    require_fit(fit, "modification_indices")
+    require_count(top, "top")
     require_testable(fit)
     absent = placeable(fit, absent_parameters(fit))
     keys = [(row.lhs, row.op, row.rhs) for row in fit.table.rows] + absent

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.ordinal import OrdinalMoments
-from ..errors import OptionError, UnsupportedModelError, enumerate_briefly
+from ..errors import ModelError, OptionError, UnsupportedModelError, enumerate_briefly
 from ..inference.fitmeasures import srmr
 from ..kernels.covariance import Implied
 from ..model.least_squares import LeastSquares
@@ -33,7 +33,7 @@ Array = NDArray[np.float64]
 
 def require_ordinal(specification: SEM) -> None:
     """Refuse options that ordered items do not go with."""
-    wrong = sorted({"intercepts", "means", "residuals"} & set(as_names(specification.group_equal)))
+    wrong = sorted({"intercepts", "means", "residuals", "thresholds"} & set(as_names(specification.group_equal)))
     if wrong:
         raise OptionError(
             f"group_equal={wrong[0]!r} with ordered items",
@@ -56,13 +56,13 @@ def ordinal_table(table: ParameterTable, ordered: tuple[str, ...]) -> ParameterT
     Raises
     ------
     UnsupportedModelError
-        For covariates, ordered items in regressions, and variances or intercepts written for ordered items.
+        For observed variables in regressions, and variances or intercepts written for ordered items.
     """
-    if table.covariates:
+    if table.structural:
         raise UnsupportedModelError(
-            f"covariates {enumerate_briefly(table.covariates)} with ordered items",
-            allowed="regressions among factors",
-            todo="give the covariate a factor of its own: F_age =~ age, with age continuous",
+            f"observed variables in the structural part, {enumerate_briefly(table.structural)}, with ordered items",
+            allowed="regressions and covariances among factors",
+            todo="give a continuous variable a factor of its own, F_age =~ age, which models it jointly with the items",
         )
     for row in table.rows:
         own = row.op == "~~" and row.lhs == row.rhs
@@ -72,12 +72,6 @@ def ordinal_table(table: ParameterTable, ordered: tuple[str, ...]) -> ParameterT
                 allowed="ordered items have variance 1 and mean 0 in every group; thresholds are free",
                 todo="remove it",
             )
-        if row.lhs in table.structural and row.lhs in ordered:
-            raise UnsupportedModelError(
-                f"{row.name} uses the ordered item {row.lhs} outside of factors",
-                allowed="ordered items as items of factors",
-                todo="give it a factor of its own",
-            )
     rows = tuple(r for r in table.rows if not (r.op == "~~" and r.lhs == r.rhs and r.lhs in ordered))
     return replace(table, rows=rows)
 
@@ -85,6 +79,12 @@ def ordinal_table(table: ParameterTable, ordered: tuple[str, ...]) -> ParameterT
 def ordinal_loss(estimator: Estimator, model: ModelMap, ordinal: OrdinalMoments) -> LeastSquares:
     """The loss on the correlations, with the weight of the estimator."""
     n, S, means, kept = ordinal.n - 1.0, ordinal.covariances, ordinal.means, ordinal.kept
+    if not kept.size:
+        raise ModelError(
+            "the model has one ordered item and no other variable: there is no correlation to fit",
+            allowed="two variables or more",
+            todo="add items",
+        )
     gamma = ordinal.moment_gamma
     if estimator.discrepancy == "DWLS":
         return LeastSquares.diagonal(model, n, S, means, np.einsum("gqq->gq", gamma), kept)

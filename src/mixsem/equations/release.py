@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
+from ..display import Displayed
 from ..errors import ModelError, OptionError, did_you_mean
 from ..options import Names, as_names
 from ..syntax.equality import EQUAL_SEM, kind_of
 from .augmented import Augmented, quadratic
 from .cells import cell_derivatives
+from .inputs import require_fit
 from .standardized import scale_factors, scales_of
 
 if TYPE_CHECKING:
@@ -27,9 +29,9 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class ReleaseScores:
-    """Score tests of parameters that are equal over groups.
+@dataclass(frozen=True, eq=False, repr=False)
+class ReleaseScores(Displayed):
+    """Score tests of parameters that are equal over groups; prints as tables.
 
     Attributes
     ----------
@@ -69,6 +71,8 @@ def release_scores(fit: SEMFit, kinds: Names = ("loadings", "intercepts")) -> Re
     ------
     OptionError
         If `kinds` names no kind.
+    UnsupportedModelError
+        For anything but such a fit.
     ModelError
         If the information matrix is singular, or an inequality constraint binds.
 
@@ -90,6 +94,7 @@ def release_scores(fit: SEMFit, kinds: Names = ("loadings", "intercepts")) -> Re
     """
     import pandas as pd
 
+    require_fit(fit, "release_scores")
     wanted = as_names(kinds)
     for kind in wanted:
         if kind not in EQUAL_SEM:

@@ -11,12 +11,13 @@ from scipy.special import ndtr
 from ..errors import OptionError
 from ..kernels.covariance import inverse_and_log_det, moment_jacobian
 from ..kernels.fourth_moments import normal_weight
+from ..kernels.moment_hessian import moment_hessian, pattern_hessian
 from ..model.dense import dense_information
 from ..model.full_information import FullInformation
 from ..model.least_squares import LeastSquares
 from .covariance import bread, moment_gamma, moment_weight, score_products
 from .indices import modelled_moments
-from .saturated import observed_moment_information
+from .inputs import require_count, require_fit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +59,8 @@ def residuals(fit: SEMFit, kind: ResidualKind = "raw", *, largest: int | None = 
     ------
     OptionError
         If `kind` or `largest` is none of those allowed.
+    UnsupportedModelError
+        For anything but such a fit.
 
     Examples
     --------
@@ -75,10 +78,10 @@ def residuals(fit: SEMFit, kind: ResidualKind = "raw", *, largest: int | None = 
     Numbers agree with lavaan's ``lavResiduals()``, types raw and cor.bentler, and ``residuals()``, types normalized and
     standardized.
     """
+    require_fit(fit, "residuals")
     if kind not in ("raw", "cor", "normalized", "standardized"):
         raise OptionError(f"kind={kind!r}", allowed="'raw', 'cor', 'normalized' or 'standardized'")
-    if largest is not None and largest < 1:
-        raise OptionError(f"largest={largest!r}", allowed="a positive number, or None for all")
+    require_count(largest, "largest")
     import pandas as pd
 
     observed, implied = _moments(fit)
@@ -180,10 +183,22 @@ def _implied_weight(fit: SEMFit) -> Array:
 
     Observed where the estimator's standard errors rest on the observed information, as in lavaan.
     """
-    if isinstance(fit.loss, FullInformation) or fit.compiled.estimator.errors == "sandwich":
-        at_model = observed_moment_information(fit, fit.implied.mu, fit.implied.Sigma)
-        return at_model / fit.data.moments.n[:, None, None]
+    n, implied = fit.data.moments.n, fit.implied
+    if isinstance(fit.loss, FullInformation):
+        return pattern_hessian(fit.loss.tables, implied.mu, implied.Sigma) / n[:, None, None]
+    if fit.compiled.estimator.errors == "sandwich":
+        return _observed_weight(fit)
     return _among_all(fit, moment_weight(fit.compiled, fit.optimum))
+
+
+def _observed_weight(fit: SEMFit) -> Array:
+    """Observed information of the moments of one person, complete rows, at the model's estimates."""
+    moments, means = fit.data.moments, fit.model.meanstructure
+    W = inverse_and_log_det(fit.implied.Sigma).W
+    z = np.einsum("gij,gj->gi", W, moments.means - fit.implied.mu) if means else np.zeros(moments.means.shape)
+    M = W @ moments.covariances @ W + z[:, :, None] * z[:, None, :] - 0.5 * W
+    one = np.ones(1)
+    return np.stack([moment_hessian(W[g : g + 1], M[g : g + 1], z[g : g + 1], one, means) for g in range(len(W))])
 
 
 def _among_all(fit: SEMFit, weight: Array) -> Array:
@@ -201,7 +216,7 @@ def _observed_gamma(fit: SEMFit) -> Array:
     moments, kept = fit.data.moments, modelled_moments(fit).astype(bool)
     n, errors = moments.n.astype(float)[:, None, None], fit.compiled.estimator.errors
     if isinstance(fit.loss, FullInformation):
-        information = observed_moment_information(fit, moments.means, moments.covariances)
+        information = pattern_hessian(fit.loss.tables, moments.means, moments.covariances)
     elif isinstance(fit.loss, LeastSquares):
         information = n * _among_all(fit, fit.loss.weight_matrices)
     else:

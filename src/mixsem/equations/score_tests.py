@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
+from ..display import Displayed
 from ..errors import ModelError, OptionError, did_you_mean, enumerate_briefly
 from ..model.matrices import ModelMap
 from ..options import Names, as_names
 from .augmented import Augmented, quadratic
 from .cells import cell_derivatives, entry_labels, first_cells
+from .inputs import require_fit
 from .release import model_factors, require_testable
 
 if TYPE_CHECKING:
@@ -27,9 +29,9 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class ScoreTest:
-    """Score tests of equality constraints.
+@dataclass(frozen=True, eq=False, repr=False)
+class ScoreTest(Displayed):
+    """Score tests of equality constraints; prints as tables.
 
     Attributes
     ----------
@@ -81,6 +83,8 @@ def score_test(fit: SEMFit, release: Names | None = None) -> ScoreTest:
         If there is no equality constraint, an inequality binds, or the information matrix is singular.
     OptionError
         If `release` names what is under no constraint.
+    UnsupportedModelError
+        For anything but such a fit.
 
     Examples
     --------
@@ -102,6 +106,7 @@ def score_test(fit: SEMFit, release: Names | None = None) -> ScoreTest:
     normal data. Bentler & Chou (1992), Some new covariance structure model improvement statistics. Sociological Methods
     & Research 21, 259-282.
     """
+    require_fit(fit, "score_test")
     require_testable(fit)
     groups, entries = _tied_cells(fit.model)
     if release is not None:

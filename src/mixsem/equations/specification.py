@@ -37,8 +37,9 @@ class SEM:
     group_partial
         Single parameters exempt from `group_equal`, such as ``"visual =~ x3"``.
     estimator
-        ``"ML"``; with robust standard errors and test ``"MLR"`` (non-normal or incomplete data), ``"MLM"``,
-        ``"MLMV"``, ``"MLMVS"``; ``"GLS"``, ``"WLS"``, ``"ULS"``, ``"DWLS"``, and for ordered items ``"WLSMV"``.
+        None: ``"ML"``, or ``"WLSMV"`` with ordered items. With robust standard errors and test ``"MLR"`` (non-normal
+        or incomplete data), ``"MLM"``, ``"MLMV"``, ``"MLMVS"``; ``"GLS"``, ``"WLS"``, ``"ULS"``, ``"DWLS"``,
+        and for ordered items ``"WLSMV"``.
     missing
         ``"listwise"`` drops rows with a missing value; ``"ml"`` uses all that was answered (full information).
     ordered
@@ -63,7 +64,7 @@ class SEM:
     kind: Kind = "sem"
     group_equal: Names = ()
     group_partial: Names = ()
-    estimator: str = "ML"
+    estimator: str | None = None
     missing: str = "listwise"
     ordered: Names | bool = ()
     std_lv: bool = False

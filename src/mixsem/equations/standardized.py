@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from ..errors import OptionError, UnsupportedModelError
+from ..errors import OptionError
 from ..model.matrices import ALPHA, BETA, LAMBDA, NU, PSI, THETA, ModelMap
 from .cells import cell_model, entry_labels, first_cells, parameters_of
 from .fit import SEMFit
+from .inputs import not_a_fit, require_level
 from .sam_fit import SAMFit
 
 if TYPE_CHECKING:
@@ -89,16 +90,14 @@ def standardized(fit: object, kind: Standardization = "all", *, level: float = 0
     ----------
     Numbers agree with lavaan's ``standardizedSolution()``, types std.all, std.lv and std.nox.
     """
-    allowed = "a fit of cfa(), sem() or growth(), or a MixtureFit"
-    raise UnsupportedModelError(f"standardized() got {type(fit).__name__}", allowed=allowed)
+    raise not_a_fit(fit, "standardized")
 
 
 @standardized.register(SEMFit)
 def _sem_standardized(fit: SEMFit, kind: Standardization = "all", *, level: float = 0.95) -> pd.DataFrame:
     if kind not in ("all", "lv", "nox"):
         raise OptionError(f"kind={kind!r}", allowed="'all', 'lv' (factors only) or 'nox' (all but covariates)")
-    if not 0 < level < 1:
-        raise OptionError(f"level={level!r}", allowed="a probability between 0 and 1, such as 0.95")
+    require_level(level)
     import pandas as pd
 
     values, jacobian = _values_and_jacobian(fit, kind)
@@ -182,7 +181,7 @@ def scale_factors(model: ModelMap, scales: Scales) -> Array:
             own = row[e] == column[e]
             side = np.where(own, whole[:, row[e]], residual[:, row[e]])
             factor[:, e] = 1.0 / (side * np.where(own, whole[:, column[e]], residual[:, column[e]]))
-    return factor
+    return np.where(np.isfinite(factor), factor, np.nan)  # a variance of zero gives no scale
 
 
 def _values_and_jacobian(fit: SEMFit, kind: Standardization) -> tuple[Array, Array]:

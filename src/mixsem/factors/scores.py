@@ -66,8 +66,8 @@ def factor_scores(
     DataFrame
         Of the kind of `data` (lazy tables come back collected, a mapping as pandas), rows in its order: the column of
         the group, then ``F`` for every factor F, followed by ``F_sd`` (Bayesian) or ``F_se``. Rows with a missing item
-        or group have missing scores. Without `data`, a pandas frame of the rows used, whose index is their position
-        in the table that was read.
+        or group have missing scores. Without `data`, a pandas frame of the rows used, in the order of the table that
+        was read: with its index if that was a pandas table, else with an index ``row``, their position in it.
 
     Raises
     ------
@@ -146,6 +146,12 @@ def _all_named(factors: tuple[str, ...], suffix: str, columns: dict[str, Array])
 def _sem_scores(fit: SEMFit, data: FrameLike | None, group: str | None, method: str, standard_errors: bool) -> Any:
     if method not in SCORE_METHODS:
         raise OptionError(f"method={method!r}", allowed=" or ".join(map(repr, SCORE_METHODS)))
+    if not fit.factors:
+        raise OptionError(
+            "factor_scores() of a model without factors",
+            allowed="models with factors, measured by =~",
+            todo="observed variables are their own scores",
+        )
     if fit.data.ordinal is not None:
         raise UnsupportedModelError(
             "factor scores of ordered items",
@@ -194,8 +200,10 @@ def _own_rows(fit: SEMFit, method: str, standard_errors: bool) -> Any:
         frame.insert(0, fit.data.moments.group, [fit.groups[g] for g in codes])
     if rows is None:
         return frame
-    frame.index = pd.Index(rows)
-    return frame.sort_index()
+    order = np.argsort(rows)
+    frame = frame.iloc[order]
+    frame.index = pd.Index(rows[order], name="row") if fit.data.index is None else fit.data.index[rows[order]]
+    return frame
 
 
 def _scores(step1: BayesianFit, x: Array, codes: NDArray[np.int64]) -> tuple[Array, Array]:

@@ -136,6 +136,8 @@ def rmsea_interval(chisq: float, df: float, nobs: int, n_groups: int) -> tuple[f
     """
     if df == 0:
         return 0.0, 0.0, np.nan
+    if not np.isfinite(chisq):
+        return np.nan, np.nan, np.nan
 
     def noncentrality(probability: float) -> float:
         if chdtr(df, chisq) < probability:

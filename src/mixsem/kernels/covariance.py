@@ -68,7 +68,7 @@ def implied_moments(
 ) -> Implied:
     """Implied moments of every group; `None` stands for a matrix of zeros that the model does not have."""
     n_groups, _, m = Lambda.shape
-    A = None if B is None else np.linalg.inv(np.eye(m) - B)
+    A: Array | None = None if B is None else np.asarray(np.linalg.inv(np.eye(m) - B), dtype=float)
     LambdaA = Lambda if A is None else Lambda @ A
     Phi = Psi if A is None else A @ Psi @ A.swapaxes(1, 2)
     LambdaPhi = Lambda @ Phi

@@ -37,6 +37,13 @@ class PatternTables(NamedTuple):
         """Number of groups."""
         return len(self.starts) - 1
 
+    def of_groups(self, groups: NDArray[np.int64]) -> PatternTables:
+        """The patterns of some groups."""
+        sizes = np.diff(self.starts)[groups]
+        at = np.concatenate([np.arange(self.starts[g], self.starts[g + 1]) for g in groups])
+        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        return PatternTables(self.observed[at], starts, self.n[at], self.means[at], self.covariances[at])
+
     @property
     def n_rows(self) -> Array:
         """Rows per group, shape (G,)."""

@@ -12,9 +12,10 @@ from ..bayes.scales import factor_units
 from ..errors import EqualFactorsWarning, FewGroupsWarning, Notice, PriorScaleWarning, enumerate_briefly
 from ..kernels.plain_posterior import implied_covariances
 from ..kernels.problem import PSI
+from ..model.notices import single_indicators
 from .approximation_checks import approximation_notices
 from .bayes_fit import BayesianBlock
-from .checks import single_indicators, weak_markers
+from .checks import weak_markers
 from .sampling_checks import sampling_notices
 
 __all__ = ["bayesian_notices"]

@@ -12,15 +12,14 @@ from ..errors import (
     HeywoodWarning,
     NonPositiveDefiniteWarning,
     Notice,
-    SingleIndicatorWarning,
     WeakMarkerWarning,
     enumerate_briefly,
 )
 from ..model.matrices import LAMBDA, PSI, THETA, ModelMap
-from ..syntax.table import ParameterTable
+from ..model.notices import single_indicators
 from .fit import BlockFit
 
-__all__ = ["measurement_notices", "single_indicators", "weak_markers"]
+__all__ = ["measurement_notices", "weak_markers"]
 
 Array = NDArray[np.float64]
 
@@ -140,21 +139,4 @@ def weak_markers(model: ModelMap, values: Array, Phi: Array, Sigma: Array) -> li
                 f" Put another item of {factor} first, one that measures it well."
             )
             notices.append(Notice(WeakMarkerWarning, text))
-    return notices
-
-
-def single_indicators(table: ParameterTable) -> list[Notice]:
-    """Factors with one item, whose unique variance nobody set: taken as zero, as lavaan does."""
-    notices = []
-    for row in table.rows:
-        if row.op != "~~" or row.lhs != row.rhs or row.lhs in table.factors or row.user:
-            continue
-        if all(value == 0.0 for value in row.fixed):
-            notices.append(
-                Notice(
-                    SingleIndicatorWarning,
-                    f"{row.lhs} is the only item of its factor and is taken as measured without error. If you know its"
-                    f" reliability, fix its unique variance, as in '{row.lhs} ~~ 0.4*{row.lhs}'.",
-                )
-            )
     return notices

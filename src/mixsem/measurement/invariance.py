@@ -13,6 +13,7 @@ from ..equations.specification import SEM
 from ..errors import Notice, OptionError, did_you_mean, notify
 from ..options import Names, as_names
 from ..syntax.blocks import Blocks
+from ..syntax.sem import parse_model, parse_parameter
 from .invariance_levels import LEVELS, fit_model, require_levels
 from .invariance_measures import Comparison, LevelMeasures, compare_levels, level_measures
 from .invariance_text import block_models
@@ -141,7 +142,7 @@ def invariance_test(
     data: Data,
     group: str | None = None,
     *,
-    levels: Names = ("configural", "metric", "scalar", "strict"),
+    levels: Names | None = None,
     partial: Names = (),
     estimator: str = "ML",
     missing: str = "listwise",
@@ -162,7 +163,7 @@ def invariance_test(
         Column that names the group of each person.
     levels
         Which of ``"configural"`` (nothing equal), ``"metric"`` (loadings), ``"scalar"`` (and intercepts), ``"strict"``
-        (and residual variances).
+        (and residual variances). None for all of them, or for the first two with ordered items.
     partial
         Parameters that stay free at all levels, such as ``("F =~ x3", "x3 ~ 1")``.
     estimator
@@ -245,7 +246,7 @@ def _fit_levels(
     read: SEMData | None = None
     for level in levels:
         equal = LEVELS[level]
-        wanted = replace(specification, group_equal=equal, group_partial=partial if equal else ())
+        wanted = replace(specification, group_equal=equal, group_partial=partial)
         fit = fit_model(wanted, data if read is None else read, None if read is not None else group)
         read = fit.data
         measures = level_measures(fit)
@@ -258,8 +259,6 @@ def _fit_levels(
 
 def _of_block(partial: tuple[str, ...], text: str, whole: str) -> tuple[str, ...]:
     """Those of the exempt parameters that belong to a block; names that belong to none stay, to be refused there."""
-    from ..syntax.sem import parse_model, parse_parameter
-
     mine, known = (set(parse_model(x).factors) | set(parse_model(x).indicators) for x in (text, whole))
 
     def belongs(name: str) -> bool:

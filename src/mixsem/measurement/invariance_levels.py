@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 from ..data.intake import Data
 from ..equations.checks import sem_notices
@@ -14,6 +15,8 @@ from ..equations.fitting import estimate
 from ..equations.specification import SEM
 from ..errors import DataError, OptionError, did_you_mean
 from ..options import Names, as_names
+from ..syntax.equality import kind_of
+from ..syntax.sem import parse_model, parse_parameter
 
 __all__ = ["LEVELS", "fit_model", "require_groups", "require_levels"]
 
@@ -25,15 +28,21 @@ LEVELS: dict[str, tuple[str, ...]] = {
 }
 """What is equal over groups at each level, from the weakest to the strongest."""
 
+_WITHOUT_INTERCEPTS = ("configural", "metric")
 
-def require_levels(levels: Names, *, ordered: bool = False) -> tuple[str, ...]:
+
+def require_levels(levels: Names | None, *, ordered: bool = False) -> tuple[str, ...]:
     """Check the levels asked for; they come back from the weakest to the strongest.
+
+    None asks for all; with ordered items, for those that their thresholds, free in every group, leave.
 
     Raises
     ------
     OptionError
         If one is not known or comes twice, there is none, or ordered items have intercepts to compare.
     """
+    if levels is None:
+        return _WITHOUT_INTERCEPTS if ordered else tuple(LEVELS)
     given = as_names(levels, "levels")
     for level in given:
         if level not in LEVELS:
@@ -46,7 +55,7 @@ def require_levels(levels: Names, *, ordered: bool = False) -> tuple[str, ...]:
         raise OptionError(
             "levels 'scalar' and 'strict' with ordered= items, whose thresholds are free in every group",
             allowed="'configural' and 'metric'",
-            todo="add levels=('configural', 'metric')",
+            todo=f"leave levels= out, or give levels={_WITHOUT_INTERCEPTS}",
         )
     return tuple(level for level in LEVELS if level in given)
 
@@ -69,10 +78,35 @@ def require_groups(groups: Sequence[Hashable]) -> None:
 
 def fit_model(specification: SEM, data: Data | SEMData, group: str | None = None) -> SEMFit:
     """Fit a model without issuing its notices: many models are fitted, and each piece of trouble is told once."""
-    compiled = compile_sem(specification, data, group)
+    specification = replace(specification, group_partial=_exempt_here(specification))
+    try:
+        compiled = compile_sem(specification, data, group)
+    except OptionError as error:  # what `cfa` calls group_partial= is partial= in all functions of invariance
+        texts = (text.replace("group_partial=", "partial=") for text in (error.got, error.allowed, error.todo))
+        got, allowed, todo = texts
+        raise OptionError(got, allowed=allowed, todo=todo) from error
     require_groups(compiled.groups)
     optimum = estimate(compiled)
     return SEMFit(specification, compiled, optimum, tuple(sem_notices(compiled, optimum)))
+
+
+def _exempt_here(specification: SEM) -> tuple[str, ...]:
+    """The exempt parameters without those that this level does not hold equal, as a stronger level may.
+
+    Names that the model does not know, or that no level holds equal, stay: they are refused.
+    """
+    names = as_names(specification.group_partial)
+    if not names:
+        return ()
+    syntax = parse_model(specification.model)
+    known, equal = {*syntax.factors, *syntax.indicators}, as_names(specification.group_equal)
+
+    def later(name: str) -> bool:
+        key = parse_parameter(name)
+        kind = kind_of(key, syntax.factors)
+        return {key[0], key[2]} - {""} <= known and kind in LEVELS["strict"] and kind not in equal
+
+    return tuple(name for name in names if not later(name))
 
 
 def has_corrected_test(estimator: str) -> bool:

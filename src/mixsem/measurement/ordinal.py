@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..data.grouped import GroupedData, read_grouped
 from ..data.intake import Data
 from ..data.moments import SampleMoments
-from ..data.ordinal import Ordered, OrdinalMoments, ordered_items
+from ..data.ordinal import Ordered, OrdinalMoments, code_categories, ordered_items
 from ..errors import DataError, ModelError, OptionError, UnsupportedModelError, enumerate_briefly
 from ..inference.fitmeasures import FitMeasures, fit_measures, srmr
 from ..model.dense import dense_information
@@ -138,7 +138,7 @@ def read_ordered(
         if lacking:
             raise DataError(f"the rows lack {enumerate_briefly(lacking)}", allowed=enumerate_briefly(data.items, 20))
         return OrdinalMoments.from_grouped(data, items, named)
-    return OrdinalMoments.from_grouped(read_grouped(data, items, group), ordered=named)
+    return OrdinalMoments.from_grouped(read_grouped(code_categories(data, named), items, group), ordered=named)
 
 
 def fit_ordered_block(table: ParameterTable, moments: OrdinalMoments) -> OrderedBlock:

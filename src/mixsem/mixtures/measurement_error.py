@@ -92,9 +92,11 @@ def _mapping(step1: MeasurementFit, S: Array) -> _Mapping:
     Theta = positive_uniqueness(step1.Theta, S)
     M = mapping_matrix(step1.Lambda, Theta)
     p = S.shape[-1]
-    solved = np.linalg.solve(Theta, np.eye(p) - step1.Lambda @ M)
+    solved = np.asarray(np.linalg.solve(Theta, np.eye(p) - step1.Lambda @ M), dtype=float)
     weighted = np.linalg.solve(Theta, step1.Lambda)
-    return _Mapping(M, S - step1.Theta, solved, np.asarray(np.linalg.inv(step1.Lambda.swapaxes(1, 2) @ weighted), dtype=float))
+    return _Mapping(
+        M, S - step1.Theta, solved, np.asarray(np.linalg.inv(step1.Lambda.swapaxes(1, 2) @ weighted), dtype=float)
+    )
 
 
 def _direct(step1: MeasurementFit, S: Array, at: NDArray[np.int64], C: Array) -> Array:

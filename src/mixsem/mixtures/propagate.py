@@ -116,10 +116,11 @@ def propagated_posterior(
     seed
         The same seed gives the same numbers.
     method
-        ``"integrated"``: as described; closest to calibrated in simulations (two clusters, maximum likelihood). Others, for comparison, take
-        the clusters as estimated: ``"plug-in"``; ``"indicators"``: likelihood of the indicators at the estimates of
-        step 1; ``"deflated"``: the mixture's densities at an effective number of people; ``"redrawn"``: memberships
-        averaged over factor covariances that are drawn again, which counts sampling error twice.
+        ``"integrated"``: as described; closest to calibrated in simulations (two clusters, maximum likelihood).
+        Others, for comparison, take the clusters as estimated: ``"plug-in"``; ``"indicators"``: likelihood of the
+        indicators at the estimates of step 1; ``"deflated"``: the mixture's densities at an effective number of
+        people; ``"redrawn"``: memberships averaged over factor covariances that are drawn again, which counts
+        sampling error twice.
 
     Returns
     -------

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from ..errors import ModelError, enumerate_briefly
 from .constraints import Constraints
 from .dense import dense_information
 from .fit_ml import NEGLIGIBLE, Optimum
@@ -18,6 +19,9 @@ from .loss import Loss
 __all__ = ["minimize_constrained"]
 
 Array = NDArray[np.float64]
+
+#: A constraint that is missed by more than this after the first stage cannot be satisfied.
+VIOLATED = 1e-3
 
 #: Steps of the last stage; each gains digits as scoring does, so few are needed.
 POLISHING = 100
@@ -42,7 +46,23 @@ def minimize_constrained(loss: Loss, start: Array, constraints: Constraints) -> 
         options={"maxiter": 500, "ftol": 1e-12},
     )
     theta = np.clip(root @ found.x, constraints.lower, constraints.upper)
+    _require_feasible(constraints, theta, loss)
     return _polish(loss, theta, constraints, n_done=int(found.nit))
+
+
+def _require_feasible(constraints: Constraints, theta: Array, loss: Loss) -> None:
+    """Refuse constraints that no estimate satisfies."""
+    gaps, _ = constraints.equality(theta)
+    slack, _ = constraints.inequality(theta)
+    broken = [str(c) for c, gap in zip(constraints.equalities, gaps, strict=True) if abs(gap) > VIOLATED]
+    broken += [str(c) for c, room in zip(constraints.inequalities, slack, strict=False) if room < -VIOLATED]
+    if broken or not np.isfinite(loss.value(theta)):
+        what = enumerate_briefly([repr(text) for text in broken]) or "the constraints"
+        raise ModelError(
+            f"no values of the parameters were found that satisfy {what}",
+            allowed="constraints that can hold together, with positive definite covariance matrices",
+            todo="remove one of the constraints, or give starting values that satisfy them with start()",
+        )
 
 
 def _finite(value: float) -> float:

@@ -76,7 +76,7 @@ class Constraints:
         return self._stack(found)
 
     def defined(self, theta: Array) -> dict[str, Dual]:
-        """Value and gradient, shape (P,), of every defined parameter."""
+        """Value and gradient, shape (P,), of every defined parameter; NaN where it has no value."""
         environment = self._environment(theta)
         return {definition.name: environment[definition.name] for definition in self.definitions}
 
@@ -95,29 +95,38 @@ class Constraints:
         known: dict[str, Dual] = {label: (float(theta[i]), unit[i]) for label, i in self.labels.items()}
         known |= {label: (value, np.zeros(self.n_free)) for label, value in self.values.items()}
         for definition in self.definitions:
-            known[definition.name] = self._evaluate(definition.expression, definition, known)
+            try:
+                known[definition.name] = self._evaluate(definition.expression, definition, known)
+            except ModelError:  # not a number: told of a definition, an error where a constraint needs it
+                known[definition.name] = (np.nan, np.full(self.n_free, np.nan))
         return known
 
     def _gap(self, constraint: Constraint, theta: Array) -> Dual:
         known = self._environment(theta)
         left = self._evaluate(constraint.lhs, constraint, known)
         right = self._evaluate(constraint.rhs, constraint, known)
+        if not np.isfinite(left[0] - right[0]):
+            raise _no_value(constraint, "a part of it is not a number")
         return left[0] - right[0], left[1] - right[1]
 
     def _evaluate(self, expression: Expression, where: Constraint | Definition, known: Mapping[str, Dual]) -> Dual:
         try:
             value, gradient = differentiate(expression, known)
         except (ValueError, ZeroDivisionError, OverflowError) as error:
-            raise ModelError(
-                f"{where.place}: '{where}' has no value: {error}",
-                allowed="expressions that can be computed at every value the parameters take",
-                todo="give starting values with start(), or write the expression differently",
-            ) from None
+            raise _no_value(where, str(error)) from None
         return value, np.broadcast_to(gradient, self.n_free)
 
     def _stack(self, found: list[Dual]) -> tuple[Array, Array]:
         values = np.array([value for value, _ in found], dtype=float)
         return values, np.array([gradient for _, gradient in found], dtype=float).reshape(len(found), self.n_free)
+
+
+def _no_value(where: Constraint | Definition, why: str) -> ModelError:
+    return ModelError(
+        f"{where.place}: '{where}' has no value: {why}",
+        allowed="expressions that can be computed at every value the parameters take",
+        todo="give starting values with start(), or write the expression differently",
+    )
 
 
 def compile_constraints(table: ParameterTable, model: ModelMap) -> Constraints:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.arrow import ArrowSystem, factorize
+from .fit_groups import maximize_by_group
 from .loss import Evaluation, Loss
 
 __all__ = ["Convergence", "Optimum", "factorize_at", "maximize_likelihood"]
@@ -25,6 +26,9 @@ LEAST_DAMPED, MOST_DAMPED = 1e-2, 1e8
 
 #: Steps shorter than this many standard errors are Newton's, from second derivatives.
 NEAR = 3.0
+
+#: After a step of Newton's method this short, what is left is of the size of its square.
+QUADRATIC = 1e-6
 
 #: Steps in a row that are hardly shorter than the shortest so far: rounding has been reached. Nobody needs
 #: estimates to more than the second share of a standard error; with huge and tiny groups rounding allows no more.
@@ -66,6 +70,8 @@ class Optimum:
         Factorised expected information at theta, or None if it is singular.
     converged, n_iterations, step
         Whether, after how many steps, and the length of the last step in standard errors.
+    unfinished
+        Groups that did not converge, where groups are separate problems.
     """
 
     theta: Array
@@ -75,6 +81,7 @@ class Optimum:
     converged: bool
     n_iterations: int
     step: float
+    unfinished: tuple[int, ...] = ()
 
 
 def maximize_likelihood(loss: Loss, start: Array, settings: Convergence | None = None) -> Optimum:
@@ -82,6 +89,9 @@ def maximize_likelihood(loss: Loss, start: Array, settings: Convergence | None =
     settings = settings or Convergence()
     if start.size == 0:
         return Optimum(start, loss.per_group(start), start, None, True, 0, 0.0)
+    layout = loss.model.layout
+    if loss.model.n_groups > 1 and layout.shared.size == 0:
+        return _separately(loss, start, settings)
     theta, state, exact, memory = start, loss.evaluate(start), False, _Memory(settings.memory)
     damping, step, shortest, stalled, iteration = 0.0, np.inf, np.inf, 0, 0
     while iteration < settings.max_iterations and damping < MOST_DAMPED:
@@ -106,7 +116,11 @@ def maximize_likelihood(loss: Loss, start: Array, settings: Convergence | None =
             damping, memory = max(10 * damping, LEAST_DAMPED), _Memory(settings.memory)
             continue
         memory = memory.remember(taken, moved.gradient - state.gradient)
-        theta, state, exact = theta + taken, moved, exact_there
+        theta, quadratic = theta + taken, exact and exact_there and damping == 0.0
+        state, exact = moved, exact_there
+        if quadratic and step < QUADRATIC and stalled == 0:
+            step = step**2  # Newton's step squares the distance: the next one would be of this size, rounding
+            break
         damping = 0.0 if damping <= LEAST_DAMPED else damping / 10
     return Optimum(
         theta=theta,
@@ -116,6 +130,22 @@ def maximize_likelihood(loss: Loss, start: Array, settings: Convergence | None =
         converged=step < NEGLIGIBLE,
         n_iterations=iteration,
         step=step,
+    )
+
+
+def _separately(loss: Loss, start: Array, settings: Convergence) -> Optimum:
+    """Groups that share nothing are as many problems."""
+    found = maximize_by_group(loss, start, settings.max_iterations)
+    state = loss.evaluate(found.theta)
+    return Optimum(
+        theta=found.theta,
+        loss_per_group=state.per_group,
+        gradient=state.gradient,
+        system=_try_factorize(loss, state, 0.0),
+        converged=bool((found.steps < NEGLIGIBLE).all()),
+        n_iterations=found.n_iterations,
+        step=float(found.steps.max()),
+        unfinished=tuple(int(g) for g in np.flatnonzero(found.steps >= NEGLIGIBLE)),
     )
 
 

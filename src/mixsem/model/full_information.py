@@ -102,6 +102,21 @@ class FullInformation:
         sums = pattern_sums(self.tables, implied.mu, implied.Sigma)
         return self.model.add_up(_entry_gradient(self.model.entry_vectors(implied), sums))
 
+    def of_groups(self, groups: NDArray[np.int64]) -> tuple[FullInformation, NDArray[np.int64]]:
+        """The loss of some groups, and which parameters it has; rows stay those of all groups."""
+        model, used = self.model.of_groups(groups)
+        saturated = SaturatedEstimates(
+            self.saturated.means[groups],
+            self.saturated.covariances[groups],
+            self.saturated.loglik[groups],
+            self.saturated.converged[groups],
+            self.saturated.n_iterations,
+        )
+        part = FullInformation(
+            model, self.patterns, self.tables.of_groups(groups), self.n[groups], saturated, self.information[groups]
+        )
+        return part, used
+
     def observe(self, theta: Array) -> Evaluation:
         """Value, gradient and second derivatives."""
         implied = self.model.implied(theta)

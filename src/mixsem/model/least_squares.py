@@ -173,6 +173,11 @@ class LeastSquares:
         weighed = self._weigh(self.moments - self._implied_moments(implied))
         return self.model.add_up(-self.n[:, None] * np.einsum("gqe,gq->ge", self._jacobian(implied), weighed))
 
+    def of_groups(self, groups: Index) -> tuple[LeastSquares, Index]:
+        """The loss of some groups, and which parameters it has."""
+        model, used = self.model.of_groups(groups)
+        return LeastSquares(model, self.n[groups], self.moments[groups], self.weight[groups], self.kept), used
+
     def observe(self, theta: Array) -> None:
         """Second derivatives are not at hand: an optimiser has to do with the information."""
 

@@ -22,6 +22,7 @@ from .matrices import ModelMap
 __all__ = ["Evaluation", "Loss", "MaximumLikelihood"]
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 
 
 class Evaluation(NamedTuple):
@@ -58,6 +59,9 @@ class Loss(Protocol):
     def observe(self, theta: Array) -> Evaluation | None:
         """The same with second derivatives in place of the information; None for a loss that has only the first."""
 
+    def of_groups(self, groups: Index) -> tuple[Loss, Index]:
+        """The loss of some groups, and which parameters it has."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class MaximumLikelihood:
@@ -92,6 +96,12 @@ class MaximumLikelihood:
     def rounding(self) -> float:
         """Size of changes of the loss that mean nothing: it is a small difference of large sums."""
         return float(50 * np.finfo(float).eps * self.n @ (np.abs(self.log_det_S) + self.S.shape[-1]))
+
+    def of_groups(self, groups: Index) -> tuple[MaximumLikelihood, Index]:
+        """The loss of some groups, and which parameters it has."""
+        model, used = self.model.of_groups(groups)
+        part = MaximumLikelihood(model, self.n[groups], self.S[groups], self.means[groups], self.log_det_S[groups])
+        return part, used
 
     def value(self, theta: Array) -> float:
         """The loss, infinite where an implied covariance matrix is not positive definite."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,16 +96,18 @@ class ModelMap:
         p, m = len(self.observed), len(self.factors)
         shape = ((p, m), (p, p), (m, m), (m, m), (p,), (m,))[kind]
         matrix = np.zeros((self.n_groups, *shape))
-        if kind == LAMBDA:
-            matrix[:, self.units[0], self.units[1]] = 1.0
         at = self.places[kind]
-        row, column = self.row[at], self.column[at]
+        if kind == LAMBDA and self.units.size:
+            matrix[:, self.units[0], self.units[1]] = 1.0
+        if not at.size:
+            return matrix
+        row, column, own = self.row[at], self.column[at], values[:, at]
         if kind >= NU:
-            matrix[:, row] = values[:, at]
-        else:
-            matrix[:, row, column] = values[:, at]
+            matrix[:, row] = own
+            return matrix
+        matrix[:, row, column] = own
         if kind in (THETA, PSI):
-            matrix[:, column, row] = values[:, at]
+            matrix[:, column, row] = own
         return matrix
 
     def implied(self, theta: Array) -> Implied:
@@ -146,6 +148,17 @@ class ModelMap:
             else:
                 m[:, at] = 1.0
         return EntryVectors(u, v, self.factor, m)
+
+    def of_groups(self, groups: Index) -> tuple[ModelMap, Index]:
+        """The model of some groups, and which parameters it has, shape (P',)."""
+        used = np.unique(self.free[groups])
+        used = used[used >= 0]
+        number = np.full(self.n_free + 1, -1, dtype=np.int64)
+        number[used] = np.arange(used.size)
+        free = number[self.free[groups]]
+        names = tuple(self.names[i] for i in used)
+        part = replace(self, free=free, fixed=self.fixed[groups], names=names, layout=arrow_layout(free, used.size))
+        return part, used
 
     def add_up(self, per_entry: Array) -> Array:
         """Add entry values (G, E) up to free parameters (P,)."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels.covariance import inverse_and_log_det
 from ..syntax.table import ParameterTable
 from .matrices import BETA, LAMBDA, NU, PSI, THETA, ModelMap
 from .structural_start import add_higher_order, fill_structure
@@ -31,6 +34,7 @@ def starting_values(model: ModelMap, table: ParameterTable, n: Array, S: Array, 
         elif kind == NU:
             values[:, e] = means[:, model.row[e]]
     phi = _factor_variances(loadings, S, model.units)
+    _single_items(model, loadings, S, phi)
     explained = np.einsum("pq,gq->gp", loadings**2, phi)
     total = np.diagonal(S, axis1=1, axis2=2)
     theta = np.maximum(total - explained, 0.2 * total)
@@ -44,9 +48,37 @@ def starting_values(model: ModelMap, table: ParameterTable, n: Array, S: Array, 
             values[:, e] = theta[:, i]
     fill_structure(table, model, values, correlation, phi, loadings, means)
     given = np.array([[np.nan if v is None else v for v in row.start] for row in table.rows]).T
-    values = np.where(np.isnan(given), values, given)
-    counts = model.add_up(np.ones(model.free.shape))
-    return model.add_up(values) / np.maximum(counts, 1.0)
+    counts = np.maximum(model.add_up(np.ones(model.free.shape)), 1.0)
+
+    def packed(entries: Array) -> Array:
+        return model.add_up(np.where(np.isnan(given), entries, given)) / counts
+
+    return _proper(model, packed, values, total)
+
+
+def _proper(model: ModelMap, packed: Callable[[Array], Array], values: Array, total: Array) -> Array:
+    """The start, with relations among factors shrunk until every implied covariance matrix is positive definite."""
+    joining = (model.matrix == BETA) | ((model.matrix == PSI) & (model.row != model.column))
+    for share in (1.0, 0.5, 0.2, 0.0):
+        theta = packed(np.where(joining, share * values, values))
+        if inverse_and_log_det(model.implied(theta).Sigma).proper.all():
+            return theta
+    unique = (model.matrix == THETA) & (model.row == model.column)
+    values = np.where(joining, 0.0, values)
+    return packed(np.where(unique, total[:, model.row], values))
+
+
+def _single_items(model: ModelMap, loadings: Array, S: Array, phi: Array) -> None:
+    """Variances of factors with one item, in place: what its residual variance, if it is fixed, leaves."""
+    for q in range(loadings.shape[1]):
+        items = np.flatnonzero(loadings[:, q])
+        if items.size != 1 or q in model.units[1]:
+            continue
+        i = int(items[0])
+        own = np.flatnonzero((model.matrix == THETA) & (model.row == i) & (model.column == i))
+        given = own.size == 1 and (model.free[:, own[0]] < 0).all()
+        unique = model.fixed[:, own[0]] if given else 0.5 * S[:, i, i]
+        phi[:, q] = np.maximum(S[:, i, i] - unique, 0.05 * S[:, i, i]) / loadings[i, q] ** 2
 
 
 def _loadings(model: ModelMap, pooled: Array) -> Array:
@@ -65,7 +97,9 @@ def _loadings(model: ModelMap, pooled: Array) -> Array:
         items = [int(model.row[e]) for e in own]
         for item in (int(model.row[e]) for e in entries):
             loadings[item, q] = scale * _ratio(pooled, items, item, marker) / n_homes[item]
-        if not fixed:  # unit variance: put the scale into the loadings
+        if not fixed and len(entries) == 1:
+            loadings[marker, q] = np.sqrt(0.8 * pooled[marker, marker])
+        elif not fixed:  # unit variance: put the scale into the loadings
             loadings[:, q] *= np.sqrt(max(_pooled_variance(pooled, loadings[:, q]), 1e-3))
         for e in entries:
             if model.free[0, e] < 0:
@@ -127,6 +161,6 @@ def _factor_correlations(loadings: Array, pooled: Array, units: Index) -> Array:
             estimate = float((outer * pooled).sum() / max(float((outer**2).sum()), 1e-12))
             ratio = float(np.clip(estimate / np.sqrt(variance[q] * variance[r]), -0.8, 0.8))
             correlation[q, r] = correlation[r, q] = ratio if abs(ratio) > 0.05 else 0.05
-    while np.linalg.eigvalsh(correlation)[0] < 0.05:
+    while Q and np.linalg.eigvalsh(correlation)[0] < 0.05:
         correlation = 0.8 * correlation + 0.2 * np.eye(Q)
     return correlation

@@ -71,15 +71,23 @@ def fill_structure(
         B[j, x] = b
         held = np.setdiff1d(own, free)
         B[j, model.column[held]] = model.fixed[0, held]
-    endogenous = (B != 0).any(axis=1)
+    endogenous = _endogenous(model)
     unexplained = np.clip(1.0 - np.einsum("jk,kj->j", B, Phi) / np.diagonal(Phi), 0.2, 1.0)
     for e in np.flatnonzero(model.matrix == PSI):
         i, j = model.row[e], model.column[e]
         if i == j:
             values[:, e] = phi[:, i] * unexplained[i]
-        elif endogenous[i] or endogenous[j]:
-            values[:, e] = 0.0
+        else:  # residuals start uncorrelated, in groups where they are residuals
+            values[endogenous[:, i] | endogenous[:, j], e] = 0.0
     _fill_means(model, values, B, loadings, means)
+
+
+def _endogenous(model: ModelMap) -> NDArray[np.bool_]:
+    """Factors that something predicts, by group, shape (G, m)."""
+    found = np.zeros((model.n_groups, len(model.factors)), dtype=bool)
+    for e in np.flatnonzero(model.matrix == BETA):
+        found[:, model.row[e]] |= (model.free[:, e] >= 0) | (model.fixed[:, e] != 0)
+    return found
 
 
 def _fill_means(model: ModelMap, values: Array, B: Array, loadings: Array, means: Array) -> None:

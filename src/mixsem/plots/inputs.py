@@ -9,7 +9,7 @@ from ..structural.select import MixtureSelection
 __all__ = ["require_fit", "require_selection"]
 
 
-def require_fit(fit: object, figure: str) -> None:
+def require_fit(fit: object, figure: str, *, or_equations: bool = False) -> None:
     """Refuse what is no single mixture.
 
     Parameters
@@ -18,6 +18,8 @@ def require_fit(fit: object, figure: str) -> None:
         What was given.
     figure
         Name of the function that it was given to.
+    or_equations
+        Whether that function also takes fits of `cfa`, `sem` and `growth`, which it has dealt with: for the error.
 
     Raises
     ------
@@ -26,11 +28,13 @@ def require_fit(fit: object, figure: str) -> None:
     """
     if isinstance(fit, MixtureFit):
         return
-    todo = "give what StructuralMixture.fit() or mmgsem() returned"
+    makers = "StructuralMixture.fit(), mmgsem(), cfa(), sem() or growth()"
+    todo = f"give what {makers if or_equations else 'StructuralMixture.fit() or mmgsem()'} returned"
     if isinstance(fit, MixtureSelection):
         some = list(fit)[len(fit) // 2]
         todo = f"give one of the fits, such as fits[{some}]"
-    raise OptionError(f"{figure}() got a {type(fit).__name__}", allowed="one MixtureFit", todo=todo)
+    allowed = "one MixtureFit or SEMFit" if or_equations else "one MixtureFit"
+    raise OptionError(f"{figure}() got a {type(fit).__name__}", allowed=allowed, todo=todo)
 
 
 def require_selection(fits: object, figure: str) -> None:

@@ -88,7 +88,7 @@ def paths(
         from .equation_paths import draw_equations
 
         return draw_equations(fit, groups, figure)
-    require_fit(fit, "paths")
+    require_fit(fit, "paths", or_equations=True)
     chosen = _chosen(fit, clusters)
     data = paths_data(fit)
     names = [wrap(factor, 13) for factor in fit.path.factors]
@@ -122,7 +122,7 @@ def paths_data(fit: MixtureFit | SEMFit) -> pd.DataFrame:
         from .equation_paths import equation_paths_data
 
         return equation_paths_data(fit)
-    require_fit(fit, "paths")
+    require_fit(fit, "paths", or_equations=True)
     frame = mixture_parameters(fit, None)[["cluster", "outcome", "predictor", "estimate", "equal", "fixed"]]
     return frame[np.tile(~fit.path.is_intercept, fit.k)].reset_index(drop=True)
 

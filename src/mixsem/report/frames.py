@@ -20,6 +20,7 @@ from ..structural.fit import MixtureFit
 from ..structural.select import MixtureSelection
 from .bayesian_frames import bayesian_glance, bayesian_parameters
 from .equation_frames import equation_glance, equation_parameters, two_step_glance
+from .inputs import no_such_result
 from .multilevel_tables import multilevel_glance, multilevel_parameters
 
 if TYPE_CHECKING:
@@ -244,10 +245,11 @@ glance.register(SEMFit, equation_glance)
 
 
 def _unknown(fit: object, function: str) -> OptionError:
-    kind = "a MixtureFit" if function == "clusters" else "a MeasurementFit, BayesianFit, MixtureFit or MixtureSelection"
-    several = isinstance(fit, MixtureSelection)
-    return OptionError(
-        f"{function}() got {type(fit).__name__}",
-        allowed=kind,
-        todo="choose a number of clusters first, such as fits[3]" if several else "give what .fit() returned",
-    )
+    if function == "clusters":
+        several = isinstance(fit, MixtureSelection)
+        return OptionError(
+            f"{function}() got {type(fit).__name__}",
+            allowed="a MixtureFit",
+            todo="choose a number of clusters first, such as fits[3]" if several else "give what .fit() returned",
+        )
+    return no_such_result(fit, function, (tidy if function == "tidy" else glance).registry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,9 +70,14 @@ def _records(test: InvarianceTest) -> list[dict[str, Any]]:
         for name, attribute in differences.items():
             record[f"diff_{name}"] = np.nan if c is None else getattr(c, attribute)
         for verdict in c.verdicts if c is not None else ():
-            record[f"within {verdict.source}"] = verdict.met
+            record[_column_name(f"within {verdict.source}")] = verdict.met
         records.append(record)
     return records
+
+
+def _column_name(text: str) -> str:
+    """A name that every statistics program reads: ``within_chen_2007``."""
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
 
 
 def level_table(test: InvarianceTest) -> Table:

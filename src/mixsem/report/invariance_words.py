@@ -51,6 +51,11 @@ def _remarks(test: InvarianceTest) -> tuple[str, ...]:
             f"{plural(len(test.groups), 'group')}: cut-offs found with two groups are strict here, and one number"
             " for all groups does not say which of them deviate."
         )
+    if test.levels[0].fit.data.ordinal is not None:
+        remarks.append(
+            "Ordered items: their thresholds are free in every group, so that equal thresholds (scalar invariance) are"
+            " not tested, and factor means cannot be compared."
+        )
     loose = [s.level for s in test.levels if not s.fit.converged]
     if loose:
         remarks.append(f"Did not converge: {', '.join(loose)}. Comparisons with these levels mean nothing.")

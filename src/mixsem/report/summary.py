@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import singledispatch
 
+from ..equations.bootstrap import Bootstrap
 from ..equations.fit import SEMFit
+from ..equations.release import ReleaseScores
 from ..equations.sam_fit import SAMFit
-from ..errors import Notice, OptionError
+from ..equations.score_tests import ScoreTest
+from ..errors import Notice
 from ..factors.moments import FactorMoments
 from ..measurement.bayes_fit import BayesianFit
 from ..measurement.bayes_measures import BayesFitMeasures
@@ -40,8 +43,11 @@ from .classification_tables import OVERCONFIDENT, classification_summary, propag
 from .diagnostic_tables import diagnostics_table
 from .document import Listing, Prose, Summary
 from .equation_summary import equation_summary, two_step_summary
+from .equation_tests import bootstrap_summary as equation_bootstrap_summary
+from .equation_tests import release_summary, score_summary
 from .factor_tables import correlation_table, factor_facts, factor_table
 from .inference_tables import errors_in_words, interval_summary, wald_summary
+from .inputs import no_such_result
 from .invariance_words import alignment_summary, random_summary, search_summary, test_summary
 from .measurement_tables import fit_table, loading_table, measurement_facts
 from .mixture_tables import (
@@ -68,7 +74,7 @@ def summary(fit: object) -> Summary:
     Parameters
     ----------
     fit
-        A `MeasurementFit`, `BayesianFit`, `FactorMoments`, `MixtureFit` or `MixtureSelection`, or another
+        A `SEMFit`, `MeasurementFit`, `BayesianFit`, `FactorMoments`, `MixtureFit` or `MixtureSelection`, or another
         result of this package.
 
     Returns
@@ -99,11 +105,7 @@ def summary(fit: object) -> Summary:
     y ~ x           0.100      0.500
     --------------------------------
     """
-    raise OptionError(
-        f"summary() got {type(fit).__name__}",
-        allowed="a MeasurementFit, BayesianFit, FactorMoments, MixtureFit or MixtureSelection",
-        todo="give what .fit() or factor_moments() returned",
-    )
+    raise no_such_result(fit, "summary", summary.registry)
 
 
 def summarize(fit: object) -> str:
@@ -183,6 +185,13 @@ def _summary_two_steps(fit: SAMFit) -> Summary:
     return two_step_summary(fit, warning_listing(fit.notices))
 
 
+@summary.register(Bootstrap)
+def _summary_bootstrap(drawn: Bootstrap) -> Summary:
+    return equation_bootstrap_summary(drawn, warning_listing(drawn.notices))
+
+
+summary.register(ScoreTest)(score_summary)
+summary.register(ReleaseScores)(release_summary)
 summary.register(InvarianceTest)(test_summary)
 summary.register(Classification)(classification_summary)
 summary.register(PropagatedPosterior)(propagated_summary)

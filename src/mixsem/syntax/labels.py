@@ -86,12 +86,12 @@ def tie(grid: Grid, constraints: Iterable[Constraint], variables: Sequence[str],
     for constraint in constraints:
         _require_known(constraint, labels, defined)
         match _simple(constraint, labels):
-            case str(first), str(second):
-                ties.join(first, second)
-            case str(label), float(value):
-                values.append((label, value))
-            case _:
+            case None:
                 rest.append(constraint)
+            case label, float(value):
+                values.append((label, value))
+            case first, second:
+                ties.join(first, str(second))
     merged = {key: tuple(replace(cell, label=ties.root(cell.label)) for cell in cells) for key, cells in grid.items()}
     return Tied(
         _agree(merged, [(ties.root(label), value) for label, value in values]),
@@ -149,7 +149,7 @@ def _require_known(constraint: Constraint, labels: Collection[str], defined: Col
             )
 
 
-def _simple(constraint: Constraint, labels: Collection[str]) -> tuple[str, str] | tuple[str, float] | None:
+def _simple(constraint: Constraint, labels: Collection[str]) -> tuple[str, str | float] | None:
     """Two labels that are equal, or a label and its value; None for a constraint that computes."""
     if constraint.op != "==":
         return None

@@ -224,6 +224,8 @@ def build_table(
     variables = classify(syntax)
     grid = build_grid(syntax, groups, variables, defaults)
     freed = [_named(text, grid, variables.names) for text in partial]
+    if len(groups) > 1 and kinds is EQUAL_SEM:
+        _require_held(freed, variables.latent, equal)
     held = {key for key in grid if kind_of(key, variables.latent) in equal and key not in freed}
     held = {key for key in held if not any(cell.sample for cell in grid[key])}
     defined = [definition.name for definition in syntax.definitions]
@@ -273,6 +275,18 @@ def _named(text: str, grid: Grid, variables: Sequence[str]) -> Key:
         allowed=f"loadings {enumerate_briefly(loadings, limit=30)}; others likewise, as in 'x1 ~ 1'",
         todo=did_you_mean("".join(str(text).split()), names),
     )
+
+
+def _require_held(freed: Sequence[Key], factors: Sequence[str], equal: Sequence[str]) -> None:
+    """Require that what `partial` names is of a kind that `equal` holds equal."""
+    for key in freed:
+        kind = kind_of(key, factors)
+        if kind not in equal:
+            raise OptionError(
+                f"partial= names {parameter_name(key)}, but equal= does not hold {kind or 'such parameters'} equal",
+                allowed=f"parameters of the kinds {', '.join(map(repr, equal))}" if equal else "nothing",
+                todo=f"add {kind!r} to equal=, or leave the parameter out of partial=",
+            )
 
 
 def _require_freed(grid: Grid, freed: Collection[Key]) -> None:
