@@ -35,7 +35,8 @@ class StandardErrors:
     coefficients
         Regressions, shape (K, R).
     vcov
-        Their covariance matrix, cluster after cluster, shape (K R, K R); zeros for fixed ones, an equal one repeated.
+        Their covariance matrix, cluster after cluster, shape (K R, K R); zeros for fixed and
+        group-specific ones, an equal one repeated.
     naive
         The same if the factor covariances were those of people whose factor scores are known.
     logits_vcov
@@ -52,12 +53,17 @@ class StandardErrors:
     @property
     def se(self) -> Array:
         """Standard errors, shape (K, R); 0 for fixed regressions, NaN for group-specific ones."""
-        return _roots(self.vcov).reshape(self.coefficients.shape)
+        return self._of_clusters(self.vcov)
 
     @property
     def naive_se(self) -> Array:
         """Uncorrected standard errors, shape (K, R)."""
-        return _roots(self.naive).reshape(self.coefficients.shape)
+        return self._of_clusters(self.naive)
+
+    def _of_clusters(self, vcov: Array) -> Array:
+        """Standard errors of what has one value per cluster."""
+        se = _roots(vcov).reshape(self.coefficients.shape)
+        return np.where(self.fit.path.group_specific, np.nan, se)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -148,9 +154,6 @@ def standard_errors(
 
         V = naive + score_variance(fit, C)
         V[:size, :size] += between_draws(fit, n_draws, seed)
-    own = np.tile(fit.path.group_specific, fit.k)  # not one value per cluster
-    naive[:size][own] = V[:size][own] = np.nan
-    naive[:, :size][:, own] = V[:, :size][:, own] = np.nan
     return StandardErrors(fit, chosen, fit.coefficients, V[:size, :size], naive[:size, :size], V[size:, size:])
 
 

@@ -55,7 +55,9 @@ def extra_variance(step1: MeasurementFit, factors: tuple[str, ...], Phi: Array, 
     NDArray
         Shape (J, J).
     """
-    if any(not hasattr(block.optimum, "system") or getattr(block, "ordered", ()) for block in step1.blocks):
+    if any(
+        not hasattr(block.optimum, "system") or getattr(block, "ordered", None) is not None for block in step1.blocks
+    ):
         raise UnsupportedModelError(
             "two-step standard errors after ordered items", allowed="continuous items", todo="use bootstrap(fit)"
         )

@@ -52,7 +52,7 @@ def classify(syntax: ModelSyntax) -> Variables:
     >>> from mixsem.syntax.sem import parse_model
     >>> found = classify(parse_model("F =~ x1 + x2 + x3; F ~ age; income ~ F"))
     >>> found.latent, found.covariates, found.outcomes, found.structural
-    (('F',), ('age',), ('income',), ('income', 'age'))
+    (('F',), ('age',), ('income',), ('age', 'income'))
     """
     latent, observed = syntax.factors, syntax.observed
     if all(term.op == "=~" or term.op == "~~" or term.op == "~1" for term in syntax.terms):
