@@ -13,6 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import bayes_recovery
 import bayes_step1
+import calibration
+import coverage
 import laplace_vs_mcmc
 import recovery
 import sbc
@@ -29,11 +31,23 @@ def main(arguments: list[str]) -> int:
         checks = [
             sem_vs_lavaan.main(["--check"]),
             recovery.main(n_data_sets=5),
+            coverage.main(["--check"]),
             bayes_step1.main(check=True),
             laplace_vs_mcmc.main(check=True),
         ]
         return int(not all(checks))
-    scripts = (step3, step1_vs_lavaan, sem_vs_lavaan, recovery, bayes_step1, bayes_recovery, laplace_vs_mcmc, sbc)
+    scripts = (
+        step3,
+        step1_vs_lavaan,
+        sem_vs_lavaan,
+        recovery,
+        coverage,
+        calibration,
+        bayes_step1,
+        bayes_recovery,
+        laplace_vs_mcmc,
+        sbc,
+    )
     return int(not all([script.main() for script in scripts]))
 
 

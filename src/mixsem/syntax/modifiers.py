@@ -142,7 +142,12 @@ def _close(cursor: Cursor, modifier: Modifiers) -> Modifiers:
         modifier = Modifiers(start=modifier.fixed)
     sign = cursor.accept("*", "?")
     if cursor.token.kind == "end" or (sign is None and cursor.at("+")):
-        raise cursor.error("a modifier without a variable", allowed="modifier*variable")
+        quoted = "text in quotes is a label; names of variables have no blanks: rename the column"
+        raise cursor.error(
+            "a modifier without a variable",
+            allowed="modifier*variable",
+            todo=quoted if modifier.label and sign is None else "",
+        )
     if sign is None:
         raise cursor.unexpected("'*' and a variable after a modifier", "is a '*' missing?")
     return modifier
