@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import bayes_recovery
 import bayes_step1
 import calibration
-import coverage
+import interval_coverage
 import laplace_vs_mcmc
 import recovery
 import sbc
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
         checks = [
             sem_vs_lavaan.main(["--check"]),
             recovery.main(n_data_sets=5),
-            coverage.main(["--check"]),
+            interval_coverage.main(["--check"]),
             bayes_step1.main(check=True),
             laplace_vs_mcmc.main(check=True),
         ]
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
         step1_vs_lavaan,
         sem_vs_lavaan,
         recovery,
-        coverage,
+        interval_coverage,
         calibration,
         bayes_step1,
         bayes_recovery,

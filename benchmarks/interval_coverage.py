@@ -1,6 +1,6 @@
 """Coverage of the intervals for the clusters' regressions, with and without the correction for step 1.
 
-    python benchmarks/coverage.py [--replications 500] [--groups 48] [--size 100] [--beta 0.4] [--check]
+    python benchmarks/interval_coverage.py [--replications 500] [--groups 48] [--size 100] [--beta 0.4] [--check]
 
 Design of the papers' simulations: K = 2, four factors of five items, equal loadings. Also the size of the test that a
 regression is equal over clusters, where it is.
