@@ -138,3 +138,14 @@ def test_the_summary_has_both_steps() -> None:
         assert part in text
     glance = mx.glance(fit).iloc[0]
     assert glance["n_blocks"] == 3 and glance["df"] == 0
+
+
+def test_uncorrected_regression_of_bartlett_scores_is_the_published_one() -> None:
+    """What the correction is needed for: slopes of scores from the two measurement blocks, as published (3 digits)."""
+    data = mx.data.political_democracy()
+    scores = {}
+    for text in ("ind60 =~ x1 + x2 + x3", "dem60 =~ y1 + y2 + y3 + y4\ndem65 =~ y5 + y6 + y7 + y8"):
+        found = mx.factor_scores(mx.cfa(text, data), method="bartlett")
+        scores |= {factor: found[factor].to_numpy() for factor in found.columns}
+    fit = mx.sem("dem60 ~ ind60\ndem65 ~ ind60 + dem60", scores)
+    assert fit.coef[:3] == pytest.approx([1.421, 0.572, 0.733], abs=5e-4)
