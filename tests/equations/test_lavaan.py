@@ -54,15 +54,15 @@ SCALED = {
     "baseline.scale": "baseline.chisq.scaling.factor",
     "cfi_scaled": "cfi.scaled",
     "tli_scaled": "tli.scaled",
-    "cfi_robust": "cfi.robust",
-    "tli_robust": "tli.robust",
+    "population.cfi_robust": "cfi.robust",
+    "population.tli_robust": "tli.robust",
     "rmsea_scaled": "rmsea.scaled",
     "rmsea_scaled_lower": "rmsea.ci.lower.scaled",
     "rmsea_scaled_upper": "rmsea.ci.upper.scaled",
     "rmsea_scaled_pvalue": "rmsea.pvalue.scaled",
-    "rmsea_robust": "rmsea.robust",
-    "rmsea_robust_lower": "rmsea.ci.lower.robust",
-    "rmsea_robust_upper": "rmsea.ci.upper.robust",
+    "population.rmsea_robust": "rmsea.robust",
+    "population.rmsea_robust_lower": "rmsea.ci.lower.robust",
+    "population.rmsea_robust_upper": "rmsea.ci.upper.robust",
 }
 ROBUST = sorted(name for name, case in CASES.items() if "chisq.scaled" in case["fit"])
 

@@ -72,7 +72,7 @@ def test_scaled_differences(pupils: pd.DataFrame) -> None:
     # Robust CFI and RMSEA, those that are compared with cut-offs.
     robust = test.levels[0].fit.robust
     assert robust is not None
-    assert test.levels[0].measures.cfi == robust.cfi_robust
+    assert test.levels[0].measures.cfi == robust.population.cfi_robust
 
 
 def test_blocks_add_up(pupils: pd.DataFrame) -> None:

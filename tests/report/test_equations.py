@@ -94,7 +94,7 @@ def test_the_tests_are_those_of_the_fit(single: mx.SEMFit, schools: mx.SEMFit) -
         ]  # fmt: skip
         assert frame["scale"].tolist()[1] == robust.model.scale
         measures = tables(fit)["Fit measures"].to_pandas()
-        assert measures["cfi"].tolist() == [fit.measures.cfi, robust.cfi_scaled, robust.cfi_robust]
+        assert measures["cfi"].tolist() == [fit.measures.cfi, robust.cfi_scaled, robust.population.cfi_robust]
     parts = frame["chisq"].tolist()[4:]
     assert len(parts) == 2 and sum(parts) == pytest.approx(schools.measures.chisq)
     assert frame["shift"].tolist()[1] == schools.robust.model.shift  # type: ignore[union-attr]
@@ -203,7 +203,9 @@ def test_glance_has_the_corrected_measures(single: mx.SEMFit, many: mx.SEMFit) -
     row = mx.glance(single).iloc[0]
     assert single.robust is not None
     assert row["chisq"] == single.measures.chisq and row["chisq_scaled"] == single.robust.model.chisq
-    assert row["rmsea_robust"] == single.robust.rmsea_robust and row["chisq_scale"] == single.robust.model.scale
+    assert (
+        row["rmsea_robust"] == single.robust.population.rmsea_robust and row["chisq_scale"] == single.robust.model.scale
+    )
     plain = mx.glance(many).iloc[0]
     assert np.isnan(plain["chisq_scaled"]) and plain["n_groups"] == 6
     assert list(mx.glance(many).columns) == list(mx.glance(single).columns)

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import DataError, ModelError, OptionError
 from .difference import DifferenceTest, difference_test, resolved_method
 from .fit import SEMFit
-from .indices import fit_measures, sample_size
+from .indices import sample_size
 from .inputs import require_fit
 
 if TYPE_CHECKING:
@@ -229,11 +229,6 @@ def _trouble(before: str, after: str, free: SEMFit, restricted: SEMFit, test: Di
 
 
 def _record(label: str, fit: SEMFit, test: DifferenceTest | None) -> dict[str, object]:
-    found = fit_measures(fit)
-
-    def measure(name: str) -> float:
-        return float(found.get(f"{name}.robust", found[name]))
-
     n, n_groups = sample_size(fit), len(fit.groups)
     excess = np.nan if test is None else max(test.chisq - test.df, 0.0)
     return {
@@ -247,7 +242,7 @@ def _record(label: str, fit: SEMFit, test: DifferenceTest | None) -> dict[str, o
         "df_diff": np.nan if test is None else test.df,
         "p_value": np.nan if test is None else test.pvalue,
         "rmsea_d": np.nan if test is None else float(np.sqrt(n_groups * excess / (n * test.df))),
-        "cfi": measure("cfi"),
-        "rmsea": measure("rmsea"),
-        "srmr": float(found["srmr"]),
+        "cfi": fit.described.cfi,
+        "rmsea": fit.described.rmsea,
+        "srmr": fit.measures.srmr,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,8 +59,8 @@ class RobustTest:
         Corrected tests.
     cfi_scaled, tli_scaled, rmsea_scaled, rmsea_scaled_lower, rmsea_scaled_upper, rmsea_scaled_pvalue
         The formulas for normal data with the corrected statistics in them.
-    cfi_robust, tli_robust, rni_robust, rmsea_robust, and its _lower, _upper, _pvalue, _notclose
-        As in `RobustMeasures`.
+    population
+        What the measures would be in normal, complete data; NaN where there is no such correction.
     """
 
     model: ScaledStatistic
@@ -71,14 +71,7 @@ class RobustTest:
     rmsea_scaled_lower: float
     rmsea_scaled_upper: float
     rmsea_scaled_pvalue: float
-    cfi_robust: float = np.nan
-    tli_robust: float = np.nan
-    rmsea_robust: float = np.nan
-    rmsea_robust_lower: float = np.nan
-    rmsea_robust_upper: float = np.nan
-    rmsea_robust_pvalue: float = np.nan
-    rmsea_robust_notclose: float = np.nan
-    rni_robust: float = np.nan
+    population: RobustMeasures
 
 
 def robust_test(compiled: CompiledSEM, optimum: Optimum) -> RobustTest:
@@ -103,7 +96,7 @@ def robust_test(compiled: CompiledSEM, optimum: Optimum) -> RobustTest:
         rmsea_scaled_lower=lower,
         rmsea_scaled_upper=upper,
         rmsea_scaled_pvalue=close,
-        **asdict(_robust_measures(compiled, optimum, model, (baseline_model, baseline_optimum, baseline))),
+        population=_robust_measures(compiled, optimum, model, (baseline_model, baseline_optimum, baseline)),
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ..inference.fitmeasures import rmsea_interval
 from ..inference.incremental import rmsea_not_close
 
-__all__ = ["Corrected", "RobustMeasures", "incremental", "measures_of", "rmsea"]
+__all__ = ["Corrected", "Described", "RobustMeasures", "incremental", "measures_of", "rmsea"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,21 @@ class RobustMeasures:
     rmsea_robust_pvalue: float = np.nan
     rmsea_robust_notclose: float = np.nan
     rni_robust: float = np.nan
+
+    @property
+    def known(self) -> bool:
+        """Whether there is such a correction."""
+        return bool(np.isfinite([self.cfi_robust, self.rmsea_robust]).all())
+
+
+class Described(NamedTuple):
+    """CFI and RMSEA of one kind: ``"robust"``, ``"scaled"``, or ``""`` for those of normal data."""
+
+    kind: str
+    cfi: float
+    rmsea: float
+    rmsea_lower: float
+    rmsea_upper: float
 
 
 def measures_of(model: Corrected, baseline: Corrected, n: int, n_groups: int) -> RobustMeasures:

@@ -139,14 +139,10 @@ def level_measures(fit: SEMFit) -> LevelMeasures:
     m, robust = fit.measures, fit.robust
     if robust is None:
         test = (m.chisq, m.df, m.pvalue, 1.0, 0.0)
-        described = (m.cfi, m.rmsea, m.rmsea_lower, m.rmsea_upper)
     else:
         t = robust.model
         test = (t.chisq, m.df, t.pvalue, t.scale, t.shift)
-        described = (robust.cfi_robust, robust.rmsea_robust, robust.rmsea_robust_lower, robust.rmsea_robust_upper)
-        if np.isnan(robust.cfi_robust):  # not defined for ordered items
-            described = (robust.cfi_scaled, robust.rmsea_scaled, robust.rmsea_scaled_lower, robust.rmsea_scaled_upper)
-    return LevelMeasures(*test, *described, m.srmr, m.loglik, m.n_params, m.aic, m.bic)
+    return LevelMeasures(*test, *fit.described[1:], m.srmr, m.loglik, m.n_params, m.aic, m.bic)
 
 
 def compare_levels(

@@ -138,11 +138,12 @@ def fit_measure_table(fit: SEMFit) -> Table:
                 r.rmsea_scaled_pvalue, None,
             )
         )  # fmt: skip
-        robust = (r.cfi_robust, r.tli_robust, r.rmsea_robust, r.rmsea_robust_lower, r.rmsea_robust_upper)
-        known = bool(np.isfinite(robust).all())  # not with ordered items
-        rows += [("robust", *robust, None, None)] if known else []
-        told = " robust: compare these with the usual cut-offs." if known else ""
-        notes.append(f"corrected: with the corrected χ².{told}")
+        notes.append("corrected: with the corrected χ².")
+    p = fit.robust_measures
+    if p is not None and p.known:  # not with ordered items
+        robust = (p.cfi_robust, p.tli_robust, p.rmsea_robust, p.rmsea_robust_lower, p.rmsea_robust_upper)
+        rows.append(("robust", *robust, p.rmsea_robust_pvalue, None))
+        notes.append("robust: as in normal, complete data; compare these with the usual cut-offs.")
     return Table("Fit measures", columns, tuple(rows), tuple(notes))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -165,8 +165,8 @@ def _with_defined(fit: SEMFit | SAMFit, frame: pd.DataFrame) -> pd.DataFrame:
 #: What the corrected test adds to the measures, absent where there is none.
 _SCALED = (
     "cfi_scaled", "tli_scaled", "rmsea_scaled", "rmsea_scaled_lower", "rmsea_scaled_upper", "rmsea_scaled_pvalue",
-    "cfi_robust", "tli_robust", "rmsea_robust", "rmsea_robust_lower", "rmsea_robust_upper",
 )  # fmt: skip
+_ROBUST = ("cfi_robust", "tli_robust", "rmsea_robust", "rmsea_robust_lower", "rmsea_robust_upper")
 
 
 def equation_glance(fit: SEMFit) -> pd.DataFrame:
@@ -175,11 +175,13 @@ def equation_glance(fit: SEMFit) -> pd.DataFrame:
 
     robust = fit.robust
     scaled = dict.fromkeys(("chisq_scaled", "df_scaled", "pvalue_scaled", "chisq_scale", "chisq_shift"), np.nan)
-    scaled |= dict.fromkeys(_SCALED, np.nan)
+    scaled |= dict.fromkeys((*_SCALED, *_ROBUST), np.nan)
     if robust is not None:
-        test, measures = robust.model, asdict(robust)
+        test = robust.model
         numbers = (test.chisq, test.df, test.pvalue, test.scale, test.shift)
-        scaled = dict(zip(scaled, numbers, strict=False)) | {name: measures[name] for name in _SCALED}
+        scaled |= dict(zip(scaled, numbers, strict=False)) | {name: getattr(robust, name) for name in _SCALED}
+    if (population := fit.robust_measures) is not None:
+        scaled |= {name: getattr(population, name) for name in _ROBUST}
     record = {
         "estimator": fit.compiled.estimator.name,
         "n_groups": len(fit.groups),

@@ -71,8 +71,8 @@ def equation_report(fit: SEMFit, *, title: str = "", source: str = "", command: 
 
 def _head(fit: SEMFit) -> str:
     """Sizes and the measures that are read first."""
-    m, r = fit.measures, fit.robust
-    chisq, cfi, rmsea = (m.chisq, m.cfi, m.rmsea) if r is None else (r.model.chisq, r.cfi_robust, r.rmsea_robust)
+    m, r, told = fit.measures, fit.robust, fit.described
+    chisq, cfi, rmsea = m.chisq if r is None else r.model.chisq, told.cfi, told.rmsea
     df = f"{m.df if r is None else r.model.df:g}"
     numbers = [("people", f"{fit.nobs:,}"), ("groups", f"{len(fit.groups):,}"), (f"χ²({df})", f"{chisq:,.2f}")]
     numbers += [("CFI", f"{cfi:.3f}"), ("RMSEA", f"{rmsea:.3f}"), ("SRMR", f"{m.srmr:.3f}")]

@@ -97,8 +97,7 @@ def _level_notes(test: InvarianceTest) -> tuple[str, ...]:
     notes = ["5%, 95%: limits of the 90% confidence interval of RMSEA. Δ: change against the level before."]
     if test.levels[0].fit.robust is not None:
         methods = {s.comparison.method for s in test.levels if s.comparison is not None}
-        robust = test.levels[0].fit.robust
-        kind = "robust" if robust is not None and np.isfinite(robust.cfi_robust) else "scaled"
+        kind = test.levels[0].fit.described.kind
         text = f"χ² is corrected for non-normal data (estimator {test.estimator}); CFI and RMSEA are the {kind} ones."
         said = {
             "satorra-bentler-2001": "scaled (Satorra & Bentler, 2001)",
