@@ -10,7 +10,7 @@ __all__ = ["not_a_fit", "require_count", "require_fit", "require_level"]
 _ALLOWED = "a fit of cfa(), sem() or growth()"
 
 #: What to do with other results, by the name of their type: their parts of the package are not known here.
-_TODO = {
+_ADVICE = {
     "SAMFit": "use tidy() and summary(), or fit the same text in one step with sem()",
     "MeasurementFit": "fit the same model with cfa(), or use tidy() and glance()",
     "BayesianFit": "fit the same model with cfa(), or use tidy(), glance() and bayes_fit_measures()",
@@ -51,7 +51,7 @@ def require_fit(fit: object, function: str) -> None:
 def not_a_fit(fit: object, function: str) -> UnsupportedModelError:
     """The error that says what came, and what to do with it."""
     name = type(fit).__name__
-    todo = _TODO.get(name, "give what cfa(), sem() or growth() returned")
+    todo = _ADVICE.get(name, "give what cfa(), sem() or growth() returned")
     if isinstance(fit, list | tuple) and fit and all(isinstance(one, SEMFit) for one in fit):
         todo = f"give the fits themselves: {function}(*fits)" if function == "anova" else "give one of them"
     return UnsupportedModelError(f"{function}() got {name}", allowed=_ALLOWED, todo=todo)

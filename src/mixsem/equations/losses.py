@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..data.variation import require_definite
 from ..errors import DataError, enumerate_briefly
-from ..kernels.fourth_moments import adf_gamma, normal_weight, vech
+from ..kernels.fourth_moments import adf_gamma, vech
 from ..model.full_information import FullInformation
 from ..model.least_squares import LeastSquares, unbiased
 from ..model.loss import Loss, MaximumLikelihood
@@ -48,10 +48,9 @@ def loss_of(estimator: Estimator, model: ModelMap, data: SEMData, covariates: Se
     given = covariate_moments(moments.items, covariates, meanstructure=model.meanstructure)
     kept = np.flatnonzero(~given)
     if estimator.discrepancy == "ULS":
-        return LeastSquares.of(model, n, S, moments.means, np.ones((len(S), kept.size)), kept)
+        return LeastSquares.unweighted(model, n, S, moments.means, kept)
     if estimator.discrepancy == "GLS":
-        weight = normal_weight(np.linalg.inv(S).astype(float), meanstructure=model.meanstructure)
-        return LeastSquares.of(model, n, S, moments.means, weight[:, kept][:, :, kept], kept)
+        return LeastSquares.generalized(model, n, S, moments.means, kept)
     gamma = sample_gamma(data, covariates, meanstructure=model.meanstructure)[:, kept][:, :, kept]
     if estimator.discrepancy == "DWLS":
         return LeastSquares.diagonal(model, n, S, moments.means, np.einsum("gqq->gq", gamma), kept)

@@ -91,7 +91,7 @@ def ordinal_loss(estimator: Estimator, model: ModelMap, ordinal: OrdinalMoments)
     if estimator.discrepancy == "WLS":
         return LeastSquares.weighted(model, n, S, means, gamma, kept)
     if estimator.discrepancy == "ULS":
-        return LeastSquares.of(model, n, S, means, np.ones((len(S), kept.size)), kept)
+        return LeastSquares.unweighted(model, n, S, means, kept)
     raise OptionError(
         f"estimator {estimator.name} with ordered items",
         allowed="WLSMV, WLSM, DWLS, WLS, ULS, ULSMV",

@@ -81,8 +81,11 @@ class PropagatedPosterior(Displayed):
         return np.asarray(self.probabilities[np.arange(len(self.groups)), self.fit.clusters - 1])
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per group: ``group``, ``cluster`` (of the mixture), ``as_is`` and ``propagated`` (its probability),
-        ``effective``, and ``p1`` to ``pK`` (propagated)."""  # noqa: D205, D209
+        """One row per group.
+
+        Columns: ``group``, ``cluster`` (of the mixture), ``as_is`` and ``propagated`` (its probability), ``effective``,
+        and ``p1`` to ``pK`` (propagated).
+        """
         import pandas as pd
 
         fit = self.fit

@@ -109,19 +109,20 @@ class LeastSquares:
     def unweighted(
         cls, model: ModelMap, n: NDArray[Any], S: Array, means: Array, kept: Index | None = None
     ) -> LeastSquares:
-        """ULS: half the squared residuals of the whole matrix, so covariances count twice; means count once."""
+        """ULS: the plain sum of squares of the compared moments, each counted once, as in lavaan."""
         p = S.shape[-1]
-        rows, columns = np.triu_indices(p)
-        lower = np.where(rows == columns, 0.5, 1.0)
-        diagonal = np.concatenate([np.ones(p), lower]) if model.meanstructure else lower
-        diagonal = diagonal if kept is None else diagonal[kept]
-        return cls.of(model, n, S, means, np.tile(diagonal, (len(S), 1)), kept)
+        q = p * (p + 1) // 2 + (p if model.meanstructure else 0) if kept is None else len(kept)
+        return cls.of(model, n, S, means, np.ones((len(S), q)), kept)
 
     @classmethod
-    def generalized(cls, model: ModelMap, n: NDArray[Any], S: Array, means: Array) -> LeastSquares:
+    def generalized(
+        cls, model: ModelMap, n: NDArray[Any], S: Array, means: Array, kept: Index | None = None
+    ) -> LeastSquares:
         """GLS: the normal-theory weight at S; raises LinAlgError if a group's S is singular."""
         weight = normal_weight(np.linalg.inv(S).astype(float), meanstructure=model.meanstructure)
-        return cls.of(model, n, S, means, weight)
+        if kept is not None:
+            weight = weight[:, kept][:, :, kept]
+        return cls.of(model, n, S, means, weight, kept)
 
     @classmethod
     def weighted(
