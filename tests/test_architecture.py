@@ -53,6 +53,7 @@ SELF_CONTAINED: dict[str, frozenset[str]] = {
     "kernels": frozenset({"kernels"}),
     "errors": frozenset(),
     "options": frozenset({"errors"}),
+    "workers": frozenset({"errors"}),
 }
 NOT_IN_KERNELS = frozenset({"pandas", "narwhals", "matplotlib", "polars", "pyarrow", "duckdb", "rich"})
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property, singledispatch
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -23,6 +20,7 @@ from ..errors import (
     notify,
 )
 from ..inference.resampled import resampled_limits
+from ..workers import processes
 from .cells import entry_labels
 from .fit import SEMFit
 from .inputs import require_level
@@ -259,17 +257,9 @@ def _sampler(fit: SEMFit, kind: str) -> Sampler:
 def _run(sampler: Sampler, seeds: list[np.random.SeedSequence], workers: int) -> list[Replicate]:
     if workers == 1:
         return sampler.replicates(seeds)
-    # Fresh processes: a copy of this one would inherit locks of threads that it does not have.
     parts = [[seeds[i] for i in part] for part in np.array_split(np.arange(len(seeds)), workers) if part.size]
-    try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            return [replicate for part in pool.map(sampler.replicates, parts) for replicate in part]
-    except BrokenProcessPool:
-        raise OptionError(
-            f"workers={workers}: the processes could not be started, or one was killed (memory?)",
-            allowed="in a script, calls below the line: if __name__ == '__main__':",
-            todo="put the call there, or use workers=1",
-        ) from None
+    with processes(workers) as pool:
+        return [replicate for part in pool.map(sampler.replicates, parts) for replicate in part]
 
 
 def _notices(failures: tuple[str, ...], n: int) -> tuple[Notice, ...]:

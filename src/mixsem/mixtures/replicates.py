@@ -6,14 +6,14 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
 from ..errors import OptionError, OutputError
+from ..workers import processes
 
 __all__ = ["Record", "Task", "check_run", "fingerprint", "replicates"]
 
@@ -103,14 +103,10 @@ def _finished(task: Task, batches: list[list[np.random.SeedSequence]], workers: 
     if workers == 1 or len(batches) < 2:
         yield from (_work(task, batch) for batch in batches)
         return
-    # Fresh processes: a copy of this one would inherit locks of threads that it does not have.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-    try:
+    with processes(workers) as pool:
         futures: list[Future[list[Record]]] = [pool.submit(_work, task, batch) for batch in batches]
         for future in futures:
             yield future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _work(task: Task, seeds: list[np.random.SeedSequence]) -> list[Record]:
