@@ -143,7 +143,7 @@ def ours(case: Case, data: pd.DataFrame) -> Any:
         warnings.simplefilter("ignore")
         fit = getattr(mx, case.call)(case.model, data, **case.options)
     assert np.isfinite(fit.standard_errors).all() and np.isfinite(fit.measures.cfi)
-    assert fit.robust is None or np.isfinite(fit.robust.cfi_robust)
+    assert np.isfinite(fit.described.cfi)
     return fit
 
 
