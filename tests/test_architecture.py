@@ -24,7 +24,7 @@ LONGEST_FILE = 350
 LONGEST_FUNCTION = 80  # lines of code: a docstring explains, and is not counted
 
 STEPS = frozenset({"measurement", "factors", "structural"})
-ORCHESTRA = frozenset({"pipelines", "cli"})
+ORCHESTRA = frozenset({"pipelines", "cli", "studies"})
 DISPLAY = frozenset({"report", "plots"})
 ABOVE_DATA = STEPS | ORCHESTRA | DISPLAY | {"mixed", "multilevel", "simulate"}
 
@@ -44,8 +44,9 @@ FORBIDDEN: dict[str, frozenset[str]] = {
     "inference": ORCHESTRA | DISPLAY,
     "report": ORCHESTRA,
     "plots": ORCHESTRA,
-    "simulate": frozenset({"cli"}),
-    "pipelines": frozenset({"cli"}),
+    "simulate": ORCHESTRA | DISPLAY,
+    "pipelines": frozenset({"cli", "studies"}),
+    "studies": frozenset({"cli"}),
     "": frozenset({"cli"}),  # the package itself: its __init__
 }
 # parts that import nothing of the package but these

@@ -7,20 +7,36 @@ b_k = 0 and the other three regressions equal, so the clusters differ in nothing
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ..errors import OptionError
+from .truth import Truth, draw_clusters, generator
 
-__all__ = ["ITEMS", "Population", "Truth", "draw_truth", "generator"]
+if TYPE_CHECKING:
+    from .own import OwnPopulation
+
+__all__ = ["FACTORS", "ITEMS", "MEASUREMENT", "STRUCTURAL", "Population", "draw_truth"]
 
 ITEMS = tuple(f"V{j}" for j in range(1, 21))
 """Names of the items; F1 is measured by V1 to V5, F2 by V6 to V10, and so on."""
 
+FACTORS = ("F1", "F2", "F3", "F4")
+"""Names of the factors."""
+
 N_FACTORS, PER_FACTOR = 4, 5
+
+MEASUREMENT = "\n".join(
+    f"{factor} =~ {' + '.join(ITEMS[j * PER_FACTOR : (j + 1) * PER_FACTOR])}" for j, factor in enumerate(FACTORS)
+)
+"""The measurement model that the papers fit; it leaves the cross-loadings out."""
+
+STRUCTURAL = "F3 ~ F1 + F2\nF4 ~ F1 + F3"
+"""The structural model that the papers fit."""
+
 # Where b1 to b4 stand in B: row is the outcome, column the predictor.
 REGRESSIONS = ((3, 0), (2, 0), (2, 1), (3, 2))
 # Item 3 of each factor also loads on the factor before it; item 3 of F1 on F4.
@@ -28,7 +44,9 @@ CROSS_LOADINGS = ((7, 0), (12, 1), (17, 2), (2, 3))
 # Degrees of freedom of the Wishart distribution that gives variances of SD .17 and covariances of SD .12, as
 # published; the spread of the log-normal variances is not, and is chosen alike.
 WISHART_DF, LOG_VARIANCE_SD = 70, 0.17
-# Non-invariant items of each factor in the multilevel population, and how they vary.
+# Share of the largest cluster in unbalanced populations.
+LARGEST = 0.75
+# Non-invariant items of each factor, and how they vary in the multilevel population.
 NON_INVARIANT, LOADING_VARIANCE, LOG_UNIQUE_SD = (1, 2), 0.1, 0.25
 
 
@@ -57,6 +75,12 @@ class Population:
         Shares of the clusters; None for equal ones.
     small_size, small_proportion
         Size of the small groups, and which share of each cluster they are.
+    balance
+        "balanced", or "unbalanced": the first cluster has three quarters of the groups, the others share the rest
+        equally. Not together with `proportions`.
+    noninvariance, noninvariant_share
+        In this share of the groups, chosen at random, the loading of item 2 of each factor is smaller, and that of
+        item 3 larger, by `noninvariance`. Multigroup kind only.
     kind
         "multigroup": uniform (co)variances, loadings that differ a little (MixMG-SEM, MixMG-BSEM).
         "multilevel": Wishart and log-normal (co)variances, items 2 and 3 of each factor non-invariant
@@ -79,6 +103,9 @@ class Population:
     small_size: int | None = None
     small_proportion: float = 0.0
     kind: Literal["multigroup", "multilevel"] = "multigroup"
+    balance: Literal["balanced", "unbalanced"] = "balanced"
+    noninvariance: float = 0.0
+    noninvariant_share: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what no population can be."""
@@ -103,6 +130,15 @@ class Population:
             ),
             "small_proportion": (0 <= self.small_proportion <= 1, "0 to 1"),
             "kind": (self.kind in ("multigroup", "multilevel"), '"multigroup" or "multilevel"'),
+            "balance": (
+                self.balance == "balanced" or (self.balance == "unbalanced" and self.proportions is None),
+                '"balanced", or "unbalanced" without proportions',
+            ),
+            "noninvariance": (
+                self.noninvariance == 0 or self.kind == "multigroup",
+                "0 in the multilevel kind, whose items 2 and 3 differ anyway",
+            ),
+            "noninvariant_share": (0 <= self.noninvariant_share <= 1, "0 to 1"),
         }
         for field in fields(self):
             fine, allowed = checks.get(field.name, (True, ""))
@@ -110,52 +146,7 @@ class Population:
                 raise OptionError(f"{field.name}={getattr(self, field.name)!r}", allowed=allowed)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Truth:
-    """The parameters of one population, in the notation of the papers.
-
-    Attributes
-    ----------
-    population
-        What they were drawn from.
-    groups
-        Labels of the G groups, 1 to G.
-    n
-        (G,) people per group.
-    clusters
-        (G,) cluster of each group, numbered from 0.
-    B
-        (K, 4, 4) regressions per cluster; row is the outcome, column the predictor.
-    Lambda, Theta
-        (G, 20, 4) loadings and (G, 20, 20) unique variances on the diagonal.
-    Psi, Phi
-        (G, 4, 4) residual factor covariances, and the factor covariances they imply.
-    Sigma
-        (G, 20, 20) covariances of the items.
-    """
-
-    population: Population
-    groups: tuple[int, ...]
-    n: NDArray[np.int64]
-    clusters: NDArray[np.int64]
-    B: NDArray[np.float64]
-    Lambda: NDArray[np.float64]
-    Theta: NDArray[np.float64]
-    Psi: NDArray[np.float64]
-    Phi: NDArray[np.float64]
-    Sigma: NDArray[np.float64]
-
-    @property
-    def items(self) -> tuple[str, ...]:
-        """Names of the items."""
-        return ITEMS
-
-    def __repr__(self) -> str:
-        """Sizes at a glance."""
-        return f"Truth: {len(self.groups)} groups in {len(self.B)} clusters, N = {self.n.sum():,}"
-
-
-def draw_truth(population: Population, seed: int) -> Truth:
+def draw_truth(population: Population | OwnPopulation, seed: int) -> Truth:
     """Draw the parameters of all groups.
 
     Factor (co)variances that leave a group no positive residual variance, which large regressions make
@@ -164,7 +155,7 @@ def draw_truth(population: Population, seed: int) -> Truth:
     Parameters
     ----------
     population
-        What to draw from.
+        What to draw from: a population of the papers, or an `OwnPopulation`.
     seed
         The same seed gives the same parameters. Samples drawn with the same number are independent of them.
 
@@ -175,8 +166,8 @@ def draw_truth(population: Population, seed: int) -> Truth:
 
     Notes
     -----
-    Population of Perez Alonso et al. (2024, Psychological Methods), with approximate invariance as in
-    MixMG-BSEM or random measurement parameters as in MixML-SEM.
+    Population of Perez Alonso et al. (2024, Psychological Methods), which has `noninvariance` and `balance`; with
+    approximate invariance as in MixMG-BSEM or random measurement parameters as in MixML-SEM.
 
     Examples
     --------
@@ -185,8 +176,12 @@ def draw_truth(population: Population, seed: int) -> Truth:
     (array([4, 4]), array([[0.3, 0.3, 0. , 0. ],
            [0. , 0. , 0.3, 0. ]]))
     """
+    if not isinstance(population, Population):
+        from .own_draws import draw_own_truth
+
+        return draw_own_truth(population, seed)
     rng = generator(seed, stream=0)
-    clusters = _draw_clusters(population, rng)
+    clusters = draw_clusters(_shares(population), population.n_groups, rng)
     n = _draw_sizes(population, clusters, rng)
     beta = _regressions(population)
     psi = _draw_residual_covariances(population, beta[clusters], rng)
@@ -197,6 +192,12 @@ def draw_truth(population: Population, seed: int) -> Truth:
     theta = uniques.reshape(-1, len(ITEMS), 1) * np.eye(len(ITEMS))
     return Truth(
         population=population,
+        items=ITEMS,
+        factors=FACTORS,
+        measurement=MEASUREMENT,
+        structural=STRUCTURAL,
+        regressions=REGRESSIONS,
+        random=_random_parameters(population),
         groups=tuple(range(1, population.n_groups + 1)),
         n=n,
         clusters=clusters,
@@ -209,23 +210,12 @@ def draw_truth(population: Population, seed: int) -> Truth:
     )
 
 
-def generator(seed: int, *, stream: int) -> Generator:
-    """Return the random numbers of one purpose; streams of the same seed are independent."""
-    if seed < 0:
-        raise OptionError(f"seed={seed}", allowed="a whole number, 0 or more")
-    return np.random.default_rng([seed, stream])
-
-
-def _draw_clusters(population: Population, rng: Generator) -> NDArray[np.int64]:
-    """Give each cluster its share of the groups, in random order."""
-    shares = np.cumsum(population.proportions or (1.0,) * population.n_clusters)
-    sizes = np.diff(np.round(population.n_groups * shares / shares[-1]), prepend=0).astype(int)
-    if sizes.min() < 1:
-        raise OptionError(
-            f"proportions={population.proportions!r} leave a cluster without a group",
-            allowed=f"shares of {population.n_groups} groups that round to one or more",
-        )
-    return rng.permutation(np.repeat(np.arange(population.n_clusters), sizes))
+def _shares(population: Population) -> tuple[float, ...]:
+    """Return shares of the clusters."""
+    k = population.n_clusters
+    if population.balance == "unbalanced" and k > 1:
+        return (LARGEST, *((1.0 - LARGEST) / (k - 1),) * (k - 1))
+    return population.proportions or (1.0,) * k
 
 
 def _draw_sizes(population: Population, clusters: NDArray[np.int64], rng: Generator) -> NDArray[np.int64]:
@@ -288,7 +278,11 @@ def _approximate_invariance(population: Population, rng: Generator) -> tuple[NDA
     size = (population.n_groups, N_FACTORS, PER_FACTOR)
     deviations = np.sqrt(population.loading_variance / 2) * rng.standard_normal(size)
     low, top = (0.3, 0.5) if high else (0.5, 0.7)
-    return np.sqrt(0.6 if high else 0.4) + deviations, rng.uniform(low, top, size)
+    loadings, uniques = np.sqrt(0.6 if high else 0.4) + deviations, rng.uniform(low, top, size)
+    affected = rng.permutation(population.n_groups)[: round(population.noninvariant_share * population.n_groups)]
+    for item, sign in zip(NON_INVARIANT, (-1.0, 1.0), strict=True):
+        loadings[affected, :, item] += sign * population.noninvariance
+    return loadings, uniques
 
 
 def _non_invariance(population: Population, rng: Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -300,6 +294,22 @@ def _non_invariance(population: Population, rng: Generator) -> tuple[NDArray[np.
     loadings[:, :, NON_INVARIANT] += np.sqrt(LOADING_VARIANCE) * rng.standard_normal(size)
     uniques[:, :, NON_INVARIANT] = rng.lognormal(-0.948 if high else -0.542, LOG_UNIQUE_SD, size)
     return loadings, uniques
+
+
+def _random_parameters(population: Population) -> tuple[str, ...]:
+    """Which parameters vary over groups; the marker's loading is 1 everywhere."""
+    multilevel = population.kind == "multilevel"
+    differ = population.noninvariance * population.noninvariant_share != 0
+    loadings = range(1, PER_FACTOR) if population.loading_variance > 0 else NON_INVARIANT if differ else ()
+    loadings = NON_INVARIANT if multilevel else loadings
+    uniques = NON_INVARIANT if multilevel else range(PER_FACTOR)
+    own = [(factor, ITEMS[f * PER_FACTOR + j], j) for f, factor in enumerate(FACTORS) for j in range(PER_FACTOR)]
+    return (
+        *(f"{factor} =~ {item}" for factor, item, j in own if j in loadings),
+        *(f"{item} ~~ {item}" for _, item, j in own if j in uniques),
+        "factor variances",
+        "factor correlations",
+    )
 
 
 _MEASUREMENT = {"multigroup": _approximate_invariance, "multilevel": _non_invariance}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..data.account import rows_notices
 from ..data.moments import SampleMoments
 from ..errors import OptionError
-from .populations import Truth, generator
+from .truth import Truth, generator
 
 __all__ = ["draw_frame", "draw_moments"]
 
@@ -34,7 +34,7 @@ def draw_frame(truth: Truth, seed: int, *, sample: Sample = "random") -> pd.Data
     Returns
     -------
     pandas.DataFrame
-        Columns ``group`` (1 to G) and ``V1`` to ``V20``; rows in the order of the groups.
+        Columns ``group`` (1 to G) and the items, such as ``V1`` to ``V20``; rows in the order of the groups.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def draw_moments(truth: Truth, seed: int, *, sample: Sample = "random") -> Sampl
     Returns
     -------
     SampleMoments
-        Grouped by ``group``, items ``V1`` to ``V20``.
+        Grouped by ``group``, with the items of the population.
 
     Notes
     -----

@@ -1,0 +1,258 @@
+"""What a simulation study is: a population, factors that are crossed, methods, replications."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ..bayes.draws import MOST_DRAWS, Sampling
+from ..errors import OptionError, did_you_mean
+from .fraction import balanced_fraction
+
+if TYPE_CHECKING:
+    from ..simulate.own import OwnPopulation
+    from ..simulate.populations import Population
+
+__all__ = ["AnyPopulation", "Cell", "Level", "Method", "Study"]
+
+Level: TypeAlias = str | int | float | None
+Cell: TypeAlias = Mapping[str, Level]
+AnyPopulation: TypeAlias = "Population | OwnPopulation"
+
+KINDS = ("mmgsem", "mixml-sem", "mixmg-bsem", "ml-sem")
+SAMPLES = ("fixed", "random")
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to analyse every data set.
+
+    Attributes
+    ----------
+    name
+        How tables call it.
+    kind
+        ``"mmgsem"``, ``"mixml-sem"``, ``"mixmg-bsem"`` or ``"ml-sem"``.
+    clusters
+        Numbers of clusters to fit in step 3; ``()`` for the true one alone.
+    n_starts
+        Random starts of step 3.
+    starts
+        Numbers of starts for which it is recorded whether the best of so many random starts is a local maximum.
+    sampler
+        Of the Bayesian measurement models: ``"laplace"`` or ``"nuts"``.
+    chains, warmup, draws
+        Of the sampler; the fast method takes no warm-up and no more than 1000 draws in all.
+    partial
+        Whether mmgsem frees the loadings that differ over groups in truth; if not, all loadings are equal.
+    prior_variance
+        Prior variances of loading differences (mixmg-bsem), each an analysis of its own; ``()`` for the one of the
+        population.
+
+    Examples
+    --------
+    >>> Method("mmgsem").kind
+    'mmgsem'
+    >>> Method("narrow priors", "mixmg-bsem", prior_variance=(0.001,)).variants
+    ('0.001',)
+    """
+
+    name: str
+    kind: str = ""
+    clusters: tuple[int, ...] = ()
+    n_starts: int = 50
+    starts: tuple[int, ...] = ()
+    sampler: str = "laplace"
+    chains: int = 4
+    warmup: int = 1000
+    draws: int = 1000
+    partial: bool = True
+    prior_variance: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Take the kind from the name, and refuse what no method is."""
+        kind = self.kind or self.name
+        if kind not in KINDS:
+            raise OptionError(
+                f"method {self.name!r} is of the kind {kind!r}",
+                allowed=", ".join(KINDS),
+                todo=did_you_mean(kind, KINDS) or "name the method after its kind, or give its kind",
+            )
+        object.__setattr__(self, "kind", kind)
+        if self.sampler not in ("laplace", "nuts"):
+            raise OptionError(f"method {self.name!r}: sampler={self.sampler!r}", allowed='"laplace" or "nuts"')
+        for name, values, least in (
+            ("n_starts", (self.n_starts,), 1),
+            ("clusters", self.clusters, 1),
+            ("starts", self.starts, 1),
+        ):
+            if any(isinstance(v, bool) or not isinstance(v, int) or v < least for v in values):
+                raise OptionError(f"method {self.name!r}: {name}={values!r}", allowed=f"whole numbers from {least}")
+        if any(isinstance(v, bool) or not isinstance(v, int | float) or v < 0 for v in self.prior_variance):
+            raise OptionError(f"method {self.name!r}: prior_variance={self.prior_variance!r}", allowed="0 or more")
+        if not isinstance(self.partial, bool):
+            raise OptionError(f"method {self.name!r}: partial={self.partial!r}", allowed="true or false")
+        if self.prior_variance and kind != "mixmg-bsem":
+            raise OptionError(f"method {self.name!r} has a prior_variance", allowed="with mixmg-bsem")
+        object.__setattr__(self, "prior_variance", tuple(float(v) for v in self.prior_variance))
+        _ = self.sampling
+
+    @property
+    def sampling(self) -> Sampling:
+        """Chains and draws, on one core: data sets are what runs in parallel."""
+        return Sampling(chains=self.chains, warmup=self.warmup, draws=self.draws, cores=1)
+
+    @property
+    def n_draws(self) -> int:
+        """Draws that are kept."""
+        kept = self.chains * self.draws
+        return min(kept, MOST_DRAWS) if self.sampler == "laplace" else kept
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Names of the analyses; one without a name unless there are several prior variances."""
+        return tuple(f"{v:g}" for v in self.prior_variance) or ("",)
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A simulation study: every method on so many data sets of every cell of a design.
+
+    Attributes
+    ----------
+    name, title
+        Name, of files and folders too, and one line that says what it is.
+    population
+        What all cells have in common.
+    factors
+        Levels of what is crossed: fields of the population, and ``"sample"`` (see `draw_moments`).
+    methods
+        How every data set is analysed.
+    replications
+        Data sets per cell.
+    cells
+        Number of cells to run, a fraction in which all levels of every factor, and all pairs of levels of two factors,
+        occur as equally often as they can; None for all cells.
+    seed
+        A data set depends on this, the levels of its cell and the number of its replication, and on nothing else.
+    sample
+        ``"random"`` or ``"fixed"``, if it is no factor.
+
+    Raises
+    ------
+    OptionError
+        If a factor is not a field of the population, a level not one of its values, or a number out of range.
+
+    Examples
+    --------
+    >>> from mixsem.simulate import Population
+    >>> study = Study("small", Population(), {"beta": (0.2, 0.4), "group_size": (50, 100)}, (Method("mmgsem"),))
+    >>> len(study.all_cells), study.all_cells[1], study.n_data_sets
+    (4, {'beta': 0.2, 'group_size': 100}, 200)
+    """
+
+    name: str
+    population: AnyPopulation
+    factors: Mapping[str, tuple[Level, ...]]
+    methods: tuple[Method, ...]
+    replications: int = 50
+    cells: int | None = None
+    seed: int = 1
+    sample: str = "random"
+    title: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run, before hours go into it."""
+        for name, value, least in (
+            ("replications", self.replications, 1),
+            ("seed", self.seed, 0),
+            ("cells", 1 if self.cells is None else self.cells, 1),
+        ):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise OptionError(f"{name}={value!r}", allowed=f"a whole number of at least {least}")
+        if self.sample not in SAMPLES:
+            raise OptionError(f"sample={self.sample!r}", allowed='"fixed" or "random"')
+        if not self.methods:
+            raise OptionError(f"study {self.name!r} has no method", allowed="one or more of: " + ", ".join(KINDS))
+        if len({m.name for m in self.methods}) < len(self.methods):
+            raise OptionError(f"study {self.name!r} has two methods of the same name", allowed="a name for each")
+        known = [f.name for f in dataclasses.fields(self.population)]
+        for name, levels in self.factors.items():
+            if name != "sample" and name not in known:
+                raise OptionError(
+                    f"{name!r} is no property of a population",
+                    allowed=", ".join([*known, "sample"]),
+                    todo=did_you_mean(name, [*known, "sample"]),
+                )
+            if not levels or len(set(levels)) < len(levels):
+                raise OptionError(f"factor {name!r} has the levels {levels!r}", allowed="one or more, all different")
+        for cell in self.all_cells:
+            self.population_of(cell)
+            if cell.get("sample", self.sample) not in SAMPLES:
+                raise OptionError(f"sample={cell['sample']!r}", allowed='"fixed" or "random"')
+        if self.cells is not None and self.cells > len(self.all_cells):
+            raise OptionError(f"cells={self.cells}", allowed=f"1 to {len(self.all_cells)}, the cells of the design")
+
+    @cached_property
+    def all_cells(self) -> tuple[dict[str, Level], ...]:
+        """Levels of every cell of the design; a cell's place is its number."""
+        return tuple(
+            dict(zip(self.factors, levels, strict=True)) for levels in itertools.product(*self.factors.values())
+        )
+
+    @cached_property
+    def chosen_cells(self) -> tuple[int, ...]:
+        """Numbers of the cells to run."""
+        if self.cells is None or self.cells == len(self.all_cells):
+            return tuple(range(len(self.all_cells)))
+        return balanced_fraction([len(levels) for levels in self.factors.values()], self.cells, seed=self.seed)
+
+    @property
+    def n_data_sets(self) -> int:
+        """Number of data sets."""
+        return self.replications * len(self.chosen_cells)
+
+    def population_of(self, cell: Cell) -> AnyPopulation:
+        """Population of a cell.
+
+        Raises
+        ------
+        OptionError
+            If there is none with these levels.
+        """
+        changes: dict[str, Any] = {name: level for name, level in cell.items() if name != "sample"}
+        return replace(self.population, **changes)
+
+    def seed_of(self, cell: Cell, replication: int) -> int:
+        """Seed of a data set: the same in every study with this seed that has such a cell, whatever else it has."""
+        population = self.population_of(cell)
+        what: dict[str, Any] = {"seed": self.seed, "replication": replication, "kind": type(population).__name__}
+        what["sample"] = cell.get("sample", self.sample)
+        for f in dataclasses.fields(population):
+            value = getattr(population, f.name)
+            # What is as always is left out, so that a new property with its default does not change old data sets;
+            # 0 and 0.0 are the same level.
+            if value != f.default:
+                what[f.name] = float(value) if isinstance(value, int | float) else repr(value)
+        digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).digest()
+        return int.from_bytes(digest[:6], "big")
+
+    def method(self, name: str) -> Method:
+        """Method of this name.
+
+        Raises
+        ------
+        OptionError
+            If there is none.
+        """
+        for method in self.methods:
+            if method.name == name:
+                return method
+        names = [m.name for m in self.methods]
+        raise OptionError(f"no method {name!r}", allowed=", ".join(names), todo=did_you_mean(name, names))
