@@ -273,6 +273,16 @@ def test_code_keeps_its_blanks_and_loses_its_margin() -> None:
     )
 
 
+def test_numbers_that_figures_show_as_text_are_not_shortened() -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.text(0.123456, 0.5, "p = .12345 and 0.12345")
+    svg = inline_svg(figure, name="one", title="t", description="d")
+    assert "p = .12345 and 0.12345" in svg
+    assert "0.12345" not in svg.replace("0.12345<", "")
+
+
 def test_two_figures_do_not_share_identifiers(fit: MixtureFit) -> None:
     one = inline_svg(clusters_figure(fit), name="one", title="t", description="d")
     two = inline_svg(clusters_figure(fit), name="two", title="t", description="d")

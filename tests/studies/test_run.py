@@ -115,7 +115,7 @@ def test_folders_that_are_no_store_are_refused(tmp_path: Path) -> None:
     (tmp_path / "identity.json").write_text("{}")
     with pytest.raises(OutputError, match="not of a study"):
         Store(tmp_path, STUDY)
-    with pytest.raises(OutputError, match="study.toml"):
+    with pytest.raises(OutputError, match=r"study\.toml"):
         read_results(tmp_path / "nowhere")
 
 

@@ -13,11 +13,15 @@ from .invariance import invariance, invariance_data
 from .memberships import memberships, memberships_data
 from .paths import paths, paths_data
 from .posterior import posterior, posterior_data
+from .power import power, power_data
 from .predictors import predictors, predictors_data
 from .prior_variance import prior_variance, prior_variance_data
 from .ranks import ranks, ranks_data
 from .reliability import reliability, reliability_data
 from .selection import selection, selection_data
+from .study import study_interactions, study_interactions_data
+from .study_priors import study_priors, study_priors_data
+from .study_scatter import study_scatter, study_scatter_data
 from .trace import trace, trace_data
 
 __all__ = [
@@ -39,6 +43,8 @@ __all__ = [
     "paths_data",
     "posterior",
     "posterior_data",
+    "power",
+    "power_data",
     "predictors",
     "predictors_data",
     "prior_variance",
@@ -49,6 +55,12 @@ __all__ = [
     "reliability_data",
     "selection",
     "selection_data",
+    "study_interactions",
+    "study_interactions_data",
+    "study_priors",
+    "study_priors_data",
+    "study_scatter",
+    "study_scatter_data",
     "trace",
     "trace_data",
 ]

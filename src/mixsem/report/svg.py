@@ -47,7 +47,8 @@ def _embedded(document: str, name: str, title: str, description: str) -> str:
     element = document[document.index("<svg ") :]
     element = re.sub(r"<(metadata|style)\b.*?</\1>\s*", "", element, flags=re.DOTALL)
     element = re.sub(r' transform="rotate\(-0 [^"]*"|font-family: [^;"]*; ?', "", element)
-    element = re.sub(r"(\d\.\d\d)\d+", r"\1", element)
+    # Coordinates, which stand inside tags; numbers that are text stay what they are.
+    element = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), element)
     element = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', element)
     element = re.sub(r'(href="#|url\(#)', rf"\1{name}-", element)
     head, body = element.split(">", 1)

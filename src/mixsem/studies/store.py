@@ -192,8 +192,9 @@ def _identity(study: Study) -> dict[str, Any]:
 
 
 def _settings(method: Method) -> list[Any]:
-    """What changes the results of a method."""
-    return [(f.name, getattr(method, f.name)) for f in dataclasses.fields(method) if f.name != "name"]
+    """What changes the results of a method, as far as it is not as always: a new setting does not change old folders."""
+    settings = [(f.name, getattr(method, f.name), f.default) for f in dataclasses.fields(method) if f.name != "name"]
+    return [(name, value) for name, value, default in settings if value != default]
 
 
 def _digest(content: Any) -> str:

@@ -50,7 +50,10 @@ class Method:
     chains, warmup, draws
         Of the sampler; the fast method takes no warm-up and no more than 1000 draws in all.
     partial
-        Whether mmgsem frees the loadings that differ over groups in truth; if not, all loadings are equal.
+        Whether mmgsem frees the loadings that differ over groups in truth (of factors that keep an equal one beside the
+        marker); if not, all loadings are equal.
+    tests
+        Whether to test, with Wald tests, if the clusters' regressions differ.
     prior_variance
         Prior variances of loading differences (mixmg-bsem), each an analysis of its own; ``()`` for the one of the
         population.
@@ -73,6 +76,7 @@ class Method:
     warmup: int = 1000
     draws: int = 1000
     partial: bool = True
+    tests: bool = False
     prior_variance: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
@@ -96,8 +100,9 @@ class Method:
                 raise OptionError(f"method {self.name!r}: {name}={values!r}", allowed=f"whole numbers from {least}")
         if any(isinstance(v, bool) or not isinstance(v, int | float) or v < 0 for v in self.prior_variance):
             raise OptionError(f"method {self.name!r}: prior_variance={self.prior_variance!r}", allowed="0 or more")
-        if not isinstance(self.partial, bool):
-            raise OptionError(f"method {self.name!r}: partial={self.partial!r}", allowed="true or false")
+        for name, value in (("partial", self.partial), ("tests", self.tests)):
+            if not isinstance(value, bool):
+                raise OptionError(f"method {self.name!r}: {name}={value!r}", allowed="true or false")
         if self.prior_variance and kind != "mixmg-bsem":
             raise OptionError(f"method {self.name!r} has a prior_variance", allowed="with mixmg-bsem")
         object.__setattr__(self, "prior_variance", tuple(float(v) for v in self.prior_variance))

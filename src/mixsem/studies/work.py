@@ -35,6 +35,7 @@ from .measures import (
     selection_measures,
 )
 from .study import Method, Study
+from .wald_measures import wald_measures
 
 __all__ = ["DataSet", "Row", "Task", "dataset", "work"]
 
@@ -169,11 +170,24 @@ class _Clock:
 def _mmgsem(method: Method, _: str, data: DataSet) -> Measures:
     """MixMG-SEM: multigroup CFA with equal loadings, all or those that are equal in truth."""
     clock = _Clock()
-    loadings = tuple(name for name in data.truth.random if "=~" in name and method.partial)
-    step1 = MGCFA(data.truth.measurement, partial=loadings).fit(data.moments)
+    partial = _partial(data.truth) if method.partial else ()
+    step1 = MGCFA(data.truth.measurement, partial=partial).fit(data.moments)
     clock.stop(1)
     found = _clustered(method, data, factor_moments(step1), clock)
     return found | loading_measures(data.truth, step1.Lambda, step1.Theta)
+
+
+def _partial(truth: Truth) -> tuple[str, ...]:
+    """Loadings to free: those that differ over groups, of factors that keep an equal one beside the marker.
+
+    Where all differ, as under approximate invariance, freeing them would leave nothing to compare; they stay equal.
+    """
+    free: list[str] = []
+    for q, factor in enumerate(truth.factors):
+        items = (np.abs(truth.Lambda).mean(axis=0).argmax(axis=1) == q).sum()
+        differ = [name for name in truth.random if name.startswith(f"{factor} =~ ")]
+        free += differ if len(differ) < items - 1 else []
+    return tuple(free)
 
 
 def _mixml(method: Method, _: str, data: DataSet) -> Measures:
@@ -237,6 +251,8 @@ def _clustered(method: Method, data: DataSet, moments: FactorMoments, clock: _Cl
     if method.starts:
         many: Any = replace(spec, n_starts=max(method.starts)).fit(moments, seed=data.seed)
         found |= {f"local_maximum[{n}]": local_maximum(many.starts.logliks, from_truth, n) for n in method.starts}
+    if method.tests:
+        found |= wald_measures(fits[k])
     return clock.seconds | cluster_measures(truth, fits[k]) | found
 
 
