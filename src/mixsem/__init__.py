@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         report,
         simulate,
         structural,
+        studies,
         syntax,
     )
     from .bayes.draws import Sampling
@@ -86,6 +87,8 @@ if TYPE_CHECKING:
     from .structural.fit import MixtureFit
     from .structural.mixture import StructuralMixture
     from .structural.select import MixtureSelection
+    from .studies.power import power
+    from .studies.power_result import PowerResult
 
 __all__ = [
     "MGBCFA",
@@ -109,6 +112,7 @@ __all__ = [
     "MixtureSelection",
     "ModelComparison",
     "NonInvariance",
+    "PowerResult",
     "Priors",
     "PropagatedPosterior",
     "RandomEffectSteps",
@@ -159,6 +163,7 @@ __all__ = [
     "modification_indices",
     "multilevel",
     "plots",
+    "power",
     "predictors",
     "propagated_posterior",
     "r2",
@@ -176,6 +181,7 @@ __all__ = [
     "standard_errors",
     "standardized",
     "structural",
+    "studies",
     "summary",
     "syntax",
     "tidy",
@@ -259,6 +265,8 @@ _HOME = {
     "factor_moments": "factors.sam",
     "glance": "report.frames",
     "mmgsem": "pipelines",
+    "power": "studies.power",
+    "PowerResult": "studies.power_result",
     "save_results": "report.files",
     "summary": "report.summary",
     "tidy": "report.frames",

@@ -203,6 +203,30 @@ def test_reading_while_files_are_merged_finds_everything(tmp_path: Path, monkeyp
     assert len(store.frame()) == 40
 
 
+@pytest.mark.slow
+def test_workers_do_not_outlive_a_killed_process(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    process = subprocess.Popen([sys.executable, str(script), str(tmp_path / "killed"), "100", "2"])
+    while len(list((tmp_path / "killed" / "results").glob("*.parquet"))) < 4:
+        time.sleep(0.2)
+    children = {int(p) for p in _children(process.pid)}
+    assert len(children) >= 2
+    process.kill()
+    process.wait()
+    end = time.time() + 20.0
+    while any(Path(f"/proc/{pid}").exists() for pid in children) and time.time() < end:
+        time.sleep(0.2)
+    assert [pid for pid in children if Path(f"/proc/{pid}").exists()] == []
+
+
+def _children(pid: int) -> list[str]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    if not listed.exists():
+        pytest.skip("this system does not list child processes")
+    return listed.read_text().split()
+
+
 SCRIPT = """
 import sys
 from mixsem.simulate import Population

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import MixsemError
-from .console import print_error, tolerate_any_text
+from .console import KEPT, print_error, tolerate_any_text
 from .parser import METHODS, parse_arguments
 
 __all__ = ["main"]
@@ -52,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print_error(in_options(str(error)))
         return REFUSED
-    except KeyboardInterrupt:
-        print_error("interrupted; nothing was written")
+    except KeyboardInterrupt as stopped:  # with a text where something was written
+        print_error(str(stopped) or "interrupted; nothing was written")
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has left: nobody is there to complain to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -85,6 +85,17 @@ def _run(argv: Sequence[str] | None) -> None:
         from .invariance import invariance_options, run_invariance
 
         run_invariance(invariance_options(arguments, typed))
+    elif arguments.command == "power":
+        from .power_plan import power_options
+
+        planned = power_options(arguments, typed)
+        from .power import run_power
+
+        run_power(planned)
+    elif arguments.command == "study":
+        from .study import run_study_action
+
+        run_study_action(arguments)
     elif arguments.command in EQUATION_COMMANDS:
         from .equations import equation_options, run_equations
 
@@ -103,7 +114,8 @@ def _unexpected(error: Exception) -> str:
     text = " ".join(str(error).split()) or "no message"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "mixsem" in Path(f.filename).parts]
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    kept = next((n.removeprefix(KEPT) for n in getattr(error, "__notes__", ()) if n.startswith(KEPT)), "")
     return (
-        f"the computation failed: {type(error).__name__}: {text}{place}; nothing was written\n"
+        f"the computation failed: {type(error).__name__}: {text}{place}; {kept or 'nothing was written'}\n"
         "  next: if the data look right, please report this as a bug with the command you used"
     )

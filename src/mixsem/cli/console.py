@@ -12,9 +12,12 @@ from typing import TextIO
 from ..errors import MixsemWarning
 from .wording import in_options
 
-__all__ = ["Progress", "print_error", "progress_bar", "short_warnings", "tolerate_any_text"]
+__all__ = ["KEPT", "Progress", "print_error", "progress_bar", "short_warnings", "tolerate_any_text"]
 
 Progress = Callable[[str, int, int], None]
+
+#: Begins the note of an unexpected error that says what was written nevertheless.
+KEPT = "kept: "
 
 
 def tolerate_any_text() -> None:

@@ -10,6 +10,8 @@ from .. import __version__
 from ..errors import OptionError, did_you_mean
 from .equation_parser import EQUATION_COMMANDS, add_equations
 from .invariance_parser import add_invariance
+from .power_parser import add_power
+from .study_parser import add_study
 
 __all__ = ["DEMO_FOLDER", "METHODS", "parse_arguments"]
 
@@ -26,6 +28,8 @@ _EXAMPLES = """examples:
   mixsem fit belgium.json chile.json --measurement measurement.txt --structural structural.txt --out results
   mixsem cfa measurement.txt survey.csv --group country --group-equal loadings,intercepts --estimator MLR
   mixsem invariance survey.csv --group country --measurement measurement.txt --search --out results
+  mixsem power --groups 24,48 --sizes 50,100,200 --clusters 2 --beta 0.3
+  mixsem study run mixml-1 --cells 48 --replications 3 --out mixml-1
 
 exit codes: 0 done, 1 the computation failed, 2 wrong arguments or unusable input, 130 interrupted"""
 
@@ -37,9 +41,15 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing and leaving."""
-        equations = self.prog.split()[-1] in EQUATION_COMMANDS
-        first = "the model comes first, then the data" if equations else "the data files come first"
-        raise OptionError(message, todo=f"{self.prog} --help lists the arguments; {first}")
+        raise OptionError(message, todo=f"{self.prog} --help lists the arguments; {self._first()}")
+
+    def _first(self) -> str:
+        words = self.prog.split()
+        if "study" in words:
+            return "the study or its folder comes first" if words[-1] != "study" else "such as mixsem study run"
+        if words[-1] == "power":
+            return "the plan file comes first, if there is one"
+        return "the model comes first, then the data" if words[-1] in EQUATION_COMMANDS else "the data files come first"
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -53,7 +63,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = _build_parser()
     arguments, rest = parser.parse_known_args(argv)
     if rest:
-        known = [option for action in _actions(parser, arguments.command) for option in action.option_strings]
+        known = [option for action in _actions(parser, arguments) for option in action.option_strings]
         raise OptionError(
             f"unknown argument {rest[0]!r}",
             allowed=", ".join(option for option in known if option.startswith("--")),
@@ -62,12 +72,12 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return arguments
 
 
-def _actions(parser: argparse.ArgumentParser, command: str) -> list[argparse.Action]:
-    """Return the arguments of one subcommand."""
+def _actions(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> list[argparse.Action]:
+    """Return the arguments of the subcommand that was chosen, at whatever depth."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
-            return list(action.choices[command]._actions)
-    return []
+            return _actions(action.choices[getattr(arguments, action.dest)], arguments)
+    return list(parser._actions)
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -86,6 +96,8 @@ def _build_parser() -> argparse.ArgumentParser:
     add_invariance(commands.add_parser("invariance", help="test measurement invariance", allow_abbrev=False))
     for kind, does in EQUATION_COMMANDS.items():
         add_equations(commands.add_parser(kind, help=does, allow_abbrev=False), kind)
+    add_power(commands.add_parser("power", help="how many groups and people are needed", allow_abbrev=False))
+    add_study(commands.add_parser("study", help="run simulation studies, the papers' or yours", allow_abbrev=False))
     _add_demo(commands.add_parser("demo", help="run on a survey that ships with mixsem", allow_abbrev=False))
     return parser
 

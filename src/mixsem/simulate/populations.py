@@ -14,6 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ..errors import OptionError
+from .numbers import require_numbers
 from .truth import Truth, draw_clusters, generator
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class Population:
 
     def __post_init__(self) -> None:
         """Refuse what no population can be."""
+        require_numbers(self)
         several = np.ndim(self.group_size) > 0
         checks = {
             "n_clusters": (1 <= self.n_clusters <= len(REGRESSIONS), "1 to 4"),
@@ -126,7 +128,8 @@ class Population:
             "small_size": (
                 (self.small_size is None and self.small_proportion == 0)
                 or (self.small_size is not None and self.small_size >= 2 and not several),
-                "2 or more people, with small_proportion and one group_size for the large groups",
+                f"2 or more people where small_proportion is not 0 (it is {self.small_proportion:g}),"
+                " with one group_size for the large groups",
             ),
             "small_proportion": (0 <= self.small_proportion <= 1, "0 to 1"),
             "kind": (self.kind in ("multigroup", "multilevel"), '"multigroup" or "multilevel"'),

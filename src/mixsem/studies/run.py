@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -171,12 +173,33 @@ def _in_processes(tasks: Sequence[Task], workers: int) -> Iterator[list[Row]]:
     with parallel_config(backend="loky", n_jobs=min(workers, len(tasks)), inner_max_num_threads=1):
         parallel = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
         try:
-            yield from parallel(delayed(work)(task) for task in tasks)
+            yield from parallel(delayed(_work_for)(os.getpid(), task) for task in tasks)
         except TerminatedWorkerError:
             raise OptionError(
                 f"workers={workers}: a process was killed (memory?); what was done is in the folder",
                 todo="run the same again to go on, with fewer workers if memory is short",
             ) from None
+
+
+def _work_for(parent: int, task: Task) -> list[Row]:
+    """Do a task for a process, as long as there is that process."""
+    _end_with(parent)
+    return work(task)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent, which nobody tells it of if the parent is killed.
+
+    Windows does not change the number of the parent: there, processes end when they have waited long enough.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _machine() -> dict[str, Any]:

@@ -192,7 +192,7 @@ def _identity(study: Study) -> dict[str, Any]:
 
 
 def _settings(method: Method) -> list[Any]:
-    """What changes the results of a method, as far as it is not as always: a new setting does not change old folders."""
+    """What changes the results of a method, if it is not as always: a new setting does not change old folders."""
     settings = [(f.name, getattr(method, f.name), f.default) for f in dataclasses.fields(method) if f.name != "name"]
     return [(name, value) for name, value, default in settings if value != default]
 
