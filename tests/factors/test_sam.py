@@ -131,6 +131,33 @@ def test_repair_is_the_nearest_in_the_scale_of_the_factors():
         assert np.linalg.norm(other - broken[0]) >= best - 1e-12
 
 
+def test_repair_leaves_no_more_certainty_than_the_group_s_size_and_reliability_allow():
+    broken = np.array([[[1.0, 1.05], [1.05, 1.0]]] * 3)
+    error, n = np.array([[0.2, 0.2], [0.2, 0.2], [0.4, 0.2]]), np.array([25, 400, 25])
+    Phi, repaired = repair_covariances(broken, np.full((3, 2), 1.2), error=error, n=n)
+    assert repaired.all()
+    smallest = np.linalg.eigvalsh(Phi)[:, 0]
+    # In the direction (1, -1)/sqrt(2) the error variance is the mean of both.
+    np.testing.assert_allclose(smallest, [0.2 * np.sqrt(2 / 25), 0.2 * np.sqrt(2 / 400), 0.3 * np.sqrt(2 / 25)])
+    np.testing.assert_allclose(np.linalg.eigvalsh(Phi)[:, 1], 2.05)
+    good = np.array([[[1.0, 0.999], [0.999, 1.0]]])
+    kept, _ = repair_covariances(good, np.ones((1, 2)), error=np.ones((1, 2)), n=np.array([10]))
+    np.testing.assert_array_equal(kept, good)
+
+
+def test_one_repaired_group_does_not_make_a_cluster_of_its_own():
+    """A data set of a simulation study in which a group of 25 once gave regressions of 3 and -3."""
+    study = mx.studies.read_study("mixml-1")
+    data = mx.studies.dataset(study, 285, 1)
+    step1 = mx.MLCFA(data.truth.measurement, random=data.truth.random, method="laplace").fit(data.moments, seed=1)
+    with pytest.warns(NonPositiveDefiniteWarning, match="41"):
+        step2 = mx.factor_moments(step1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = mx.StructuralMixture(data.truth.structural, 4, n_starts=20).fit(step2, seed=1)
+    assert abs(fit.B).max() < 1.5
+
+
 def test_heywood_cases_do_not_get_negative_weights():
     observed = np.eye(3)[None] * 2.0
     Theta = np.diag([-0.5, 0.4, 0.6])[None]

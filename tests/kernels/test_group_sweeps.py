@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from mixsem.bayes.posterior import Posterior
 from mixsem.bayes.quadratic import parameter_scales, quadratic_plan
@@ -10,6 +11,7 @@ from mixsem.bayes.start import rough_point
 from mixsem.kernels.group_loglik import group_logliks
 from mixsem.kernels.plain_posterior import entry_values, implied_covariances, log_likelihoods, log_posterior
 from mixsem.kernels.posterior import fill_scales
+from mixsem.kernels.problem import LOG, THETA
 from mixsem.kernels.shared_moves import Plan, move_levels, shared_slope
 from mixsem.kernels.shear import sheared_parameters
 
@@ -37,6 +39,24 @@ def test_log_likelihood_of_every_group(case: tuple[Posterior, np.ndarray]) -> No
     group_logliks(problem, x, scales_of(posterior, x), last, last + 1, one)
     assert one[last] == found[last]
     assert np.isnan(one[:last]).all()
+
+
+def test_a_unique_variance_too_small_to_compute_with_has_no_likelihood(case: tuple[Posterior, np.ndarray]) -> None:
+    """Its reciprocal would cancel to noise of any size, which a sampler would take for a likelihood."""
+    posterior, x = case
+    problem = posterior.problem
+    free = (problem.kind == THETA) & (problem.row == problem.column) & (problem.link == LOG) & (problem.base[0] >= 0)
+    if not free.any():
+        pytest.skip("no free unique variance")
+    x = x.copy()
+    x[problem.base[0, np.flatnonzero(free)[0]]] = -42.0
+    found = np.zeros(problem.nu.size)
+    group_logliks(problem, x, scales_of(posterior, x), 0, found.size, found)
+    if problem.shape[1]:  # correlated residuals: factorised as a whole, without reciprocals
+        exact = log_likelihoods(problem, implied_covariances(problem, entry_values(problem, x)))
+        np.testing.assert_allclose(found, exact, rtol=1e-6)
+    else:
+        assert found[0] == -np.inf
 
 
 def test_levels_move_without_the_linear_predictors(case: tuple[Posterior, np.ndarray]) -> None:

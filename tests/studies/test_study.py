@@ -130,6 +130,8 @@ def test_studies_that_cannot_be_run_are_refused(changes: dict[str, object], word
         ({"name": "mixml"}, "mixml-sem"),
         ({"name": "mmgsem", "sampler": "gibbs"}, "laplace"),
         ({"name": "mmgsem", "prior_variance": (0.1,)}, "mixmg-bsem"),
+        ({"name": "ml-sem", "priors": "flat"}, "mplus"),
+        ({"name": "mmgsem", "tests": 1}, "true or false"),
         ({"name": "mixmg-bsem", "prior_variance": (-0.1,)}, "0 or more"),
         ({"name": "mmgsem", "n_starts": 0}, "n_starts"),
         ({"name": "ml-sem", "draws": 2}, "draws=2"),

@@ -102,6 +102,12 @@ class FactorMoments(Displayed):
         """People over all groups, N."""
         return int(self.n.sum())
 
+    @property
+    def error(self) -> Array:
+        """Variances of the factor scores' measurement error, shape (G, Q)."""
+        share = np.maximum(self.reliability, 1e-6)
+        return np.asarray(np.diagonal(self.Phi, axis1=1, axis2=2) * (1.0 - share) / share)
+
     def select(self, factors: Sequence[str]) -> FactorMoments:
         """Keep some factors and their indicators.
 
@@ -237,12 +243,24 @@ def _require_definite(covariances: Array, labels: tuple[Hashable, ...]) -> None:
         )
 
 
-def repair_covariances(Phi: Array, ceiling: Array, smallest: float = 1e-3) -> tuple[Array, NDArray[np.bool_]]:
-    """Replace factor covariance matrices that are not positive definite by the nearest that are.
+def repair_covariances(
+    Phi: Array,
+    ceiling: Array,
+    *,
+    error: Array | None = None,
+    n: NDArray[np.int64] | None = None,
+    smallest: float = 1e-3,
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Replace factor covariance matrices that are not positive definite by the nearest that plausibly are.
 
     The nearest matrix in the scale of the factors' standard deviations has the same eigenvectors and eigenvalues
-    raised to `smallest`; a variance that is not positive is first set to 1% of `ceiling`. Matrices whose scaled
+    raised to a limit; a variance that is not positive is first set to 1% of `ceiling`. Matrices whose scaled
     eigenvalues are all above zero are returned as they are.
+
+    The limit is the standard error of an eigenvalue that is zero in truth: what was observed in its direction is
+    measurement error alone, whose variance has the standard error sqrt(2/n) times itself. A matrix that is all but
+    singular would claim that the factors of a group determine one another, which nothing so imprecise can know, and
+    the likelihood of a mixture would let that group have a cluster of its own.
 
     Parameters
     ----------
@@ -250,8 +268,12 @@ def repair_covariances(Phi: Array, ceiling: Array, smallest: float = 1e-3) -> tu
         Shape (G, Q, Q).
     ceiling
         Variances of the factor scores, error included, shape (G, Q).
+    error
+        Variances of the scores' measurement error, shape (G, Q); None for none.
+    n
+        People per group, shape (G,); with `error`.
     smallest
-        Smallest eigenvalue of a repaired correlation matrix.
+        Smallest eigenvalue of a repaired correlation matrix where the limit is lower.
 
     Returns
     -------
@@ -263,8 +285,11 @@ def repair_covariances(Phi: Array, ceiling: Array, smallest: float = 1e-3) -> tu
     metric = scale[:, :, None] * scale[:, None, :]
     values, vectors = np.linalg.eigh(Phi / metric)
     broken = values[:, 0] <= 0.0
-    raised = np.maximum(values, smallest)
-    nearest = (vectors * raised[:, None, :]) @ vectors.swapaxes(1, 2) * metric
+    limit = np.full_like(values, smallest)
+    if error is not None and n is not None:
+        in_direction = np.einsum("gqk,gq->gk", vectors**2, np.maximum(error, 0.0) / scale**2)
+        limit = np.maximum(limit, np.sqrt(2.0 / n)[:, None] * in_direction)
+    nearest = (vectors * np.maximum(values, limit)[:, None, :]) @ vectors.swapaxes(1, 2) * metric
     return np.where(broken[:, None, None], nearest, Phi), broken
 
 

@@ -79,10 +79,12 @@ def single_indicator_moments(step1: BayesianFit) -> FactorMoments:
     """
     scores = score_moments(step1)
     raw, Lambda, Theta = single_indicators(scores, _block_positions(step1))
-    Phi, repaired = repair_covariances(raw, np.diagonal(raw, axis1=1, axis2=2))
     # The squared correlation of score and factor; in a block of one factor this is the loading.
     shares = [np.diagonal(matrix, axis1=1, axis2=2) for matrix in (scores.covariances, scores.uncertainty)]
     reliability = shares[0] / (shares[0] + shares[1])
+    variances = np.diagonal(raw, axis1=1, axis2=2)
+    error = variances * (1.0 - reliability) / reliability
+    Phi, repaired = repair_covariances(raw, variances, error=error, n=step1.moments.n)
     notices = factor_notices(step1.factors, step1.groups, raw, repaired, reliability)
     notify(notices)
     return FactorMoments(

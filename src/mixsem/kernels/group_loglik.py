@@ -9,7 +9,7 @@ import numpy as np
 from .compiled import cached_njit
 from .factor_terms import factor_covariance, scores_dense, scores_diagonal
 from .posterior import fill_measurement, fill_values
-from .problem import LAMBDA, LOG, THETA
+from .problem import LAMBDA, LOG, SMALLEST_UNIQUE, THETA
 
 __all__ = ["group_logliks"]
 
@@ -87,6 +87,9 @@ def one_factor_logliks(problem, x, s, first, stop, out):  # type: ignore[no-unty
                 phi = value
         information, trace, quadratic = 1.0 / phi, 0.0, 0.0
         for j in range(p):
+            if not S[j, j] * precision[j] * SMALLEST_UNIQUE < 1.0:
+                trace = math.nan
+                break
             weight = loading[j] * precision[j]
             information += loading[j] * weight
             trace += S[j, j] * precision[j]

@@ -71,7 +71,8 @@ class PosteriorDraw:
         moved = base + raw - middle
         if not np.isfinite(moved).all():
             raise Unusable("a posterior draw has no finite factor covariances")
-        Phi, _ = repair_covariances(0.5 * (moved + moved.swapaxes(1, 2)), np.diagonal(base, axis1=1, axis2=2))
+        total = np.diagonal(base, axis1=1, axis2=2)
+        Phi, _ = repair_covariances(0.5 * (moved + moved.swapaxes(1, 2)), total, error=m.error, n=m.n)
         seen = m.Lambda @ Phi @ m.Lambda.swapaxes(1, 2) + m.Theta
         return replace(m, Phi=Phi, observed=seen, notices=()), np.arange(m.n_groups)
 

@@ -45,7 +45,8 @@ def between_draws(fit: MixtureFit, n_draws: int, seed: int) -> Array:
     total = np.diagonal(fit.moments.Phi, axis1=1, axis2=2)
     found = []
     for Phi in moved:
-        proper, _ = repair_covariances(0.5 * (Phi + Phi.swapaxes(1, 2)), total)
+        even = 0.5 * (Phi + Phi.swapaxes(1, 2))
+        proper, _ = repair_covariances(even, total, error=fit.moments.error, n=fit.moments.n)
         again = refit(fit, replace(fit.moments, Phi=proper, notices=()), fit.posterior[None], 0, rng)
         order = label_order(fit.posterior, fit.coefficients, again)
         found.append(again.coefficients[order].ravel())

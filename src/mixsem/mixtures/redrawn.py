@@ -46,7 +46,7 @@ def averaged_over_redraws(fit: MixtureFit, n: int, rng: np.random.Generator) -> 
             z = rng.standard_normal((int(m.n[g]) - 1, Q)) @ root[g].T
             scores[g] = z.T @ z / m.n[g]
         drawn = m.Phi + scores - C + (step1[t % len(step1)] - middle if len(step1) else 0.0)
-        Phi, _ = repair_covariances(drawn, np.diagonal(m.Phi, axis1=1, axis2=2))
+        Phi, _ = repair_covariances(drawn, np.diagonal(m.Phi, axis1=1, axis2=2), error=m.error, n=m.n)
         again = replace(fit, moments=replace(m, Phi=Phi))
         joint = indicator_log_densities(again, np.zeros_like(Phi), iterations=1)
         joint += np.log(np.maximum(fit.proportions, 1e-300))

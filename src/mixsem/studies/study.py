@@ -49,6 +49,9 @@ class Method:
         Of the Bayesian measurement models: ``"laplace"`` or ``"nuts"``.
     chains, warmup, draws
         Of the sampler; the fast method takes no warm-up and no more than 1000 draws in all.
+    priors
+        Set of priors of the Bayesian models, ``"default"``, ``"blavaan"`` or ``"mplus"``; ``""`` for what each takes by
+        itself.
     partial
         Whether mmgsem frees the loadings that differ over groups in truth (of factors that keep an equal one beside the
         marker); if not, all loadings are equal.
@@ -75,6 +78,7 @@ class Method:
     chains: int = 4
     warmup: int = 1000
     draws: int = 1000
+    priors: str = ""
     partial: bool = True
     tests: bool = False
     prior_variance: tuple[float, ...] = ()
@@ -91,6 +95,10 @@ class Method:
         object.__setattr__(self, "kind", kind)
         if self.sampler not in ("laplace", "nuts"):
             raise OptionError(f"method {self.name!r}: sampler={self.sampler!r}", allowed='"laplace" or "nuts"')
+        if self.priors not in ("", "default", "blavaan", "mplus"):
+            raise OptionError(
+                f"method {self.name!r}: priors={self.priors!r}", allowed='"default", "blavaan" or "mplus"'
+            )
         for name, values, least in (
             ("n_starts", (self.n_starts,), 1),
             ("clusters", self.clusters, 1),

@@ -193,7 +193,13 @@ def _partial(truth: Truth) -> tuple[str, ...]:
 def _mixml(method: Method, _: str, data: DataSet) -> Measures:
     """MixML-SEM: multilevel CFA with the random effects that the population has."""
     clock = _Clock()
-    spec = MLCFA(data.truth.measurement, random=data.truth.random, method=method.sampler, sampling=method.sampling)
+    spec = MLCFA(
+        data.truth.measurement,
+        random=data.truth.random,
+        priors=method.priors or "default",
+        method=method.sampler,
+        sampling=method.sampling,
+    )
     step1 = spec.fit(data.moments, seed=data.seed)
     clock.stop(1)
     found = _clustered(method, data, factor_moments(step1), clock)
@@ -204,7 +210,13 @@ def _mixmg(method: Method, variant: str, data: DataSet) -> Measures:
     """MixMG-BSEM with one prior variance for all loadings."""
     clock = _Clock()
     v = float(variant) if variant else getattr(data.truth.population, "loading_variance")  # noqa: B009
-    spec = MGBCFA(data.truth.measurement, prior_variance=v, method=method.sampler, sampling=method.sampling)
+    spec = MGBCFA(
+        data.truth.measurement,
+        prior_variance=v,
+        priors=method.priors or "blavaan",
+        method=method.sampler,
+        sampling=method.sampling,
+    )
     step1 = spec.fit(data.moments, seed=data.seed)
     assert isinstance(step1, BayesianFit)
     clock.stop(1)
@@ -216,8 +228,13 @@ def _mlsem(method: Method, _: str, data: DataSet) -> Measures:
     """ML-SEM with random regressions beside the random effects of the measurement model."""
     truth, random = data.truth, (*data.truth.random, "regressions")
     spec = MLSEM(
-        truth.measurement, truth.structural, random=random, method=method.sampler, sampling=method.sampling
-    )  # fmt: skip
+        truth.measurement,
+        truth.structural,
+        random=random,
+        priors=method.priors or "default",
+        method=method.sampler,
+        sampling=method.sampling,
+    )
     fit = spec.fit(data.moments, seed=data.seed)
     return multilevel_measures(truth, fit.factors, fit.B) | loading_measures(truth, fit.Lambda, fit.Theta)
 
