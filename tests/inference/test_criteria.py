@@ -53,10 +53,26 @@ def test_scree_ratio_by_hand():
     np.testing.assert_allclose(choice.ratio, [np.nan, (40 / 4) / (5 / 4), (5 / 4) / (2 / 4), np.nan])
 
 
-def test_infinite_ratio_falls_back_to_the_second_best_and_says_so():
-    choice = convex_hull([1, 2, 3, 4], [0.0, 50.0, 60.0, 60.0])
+@pytest.mark.parametrize("end", [60.0, 60.0 - 1e-9, 60.0 + 1e-9])
+def test_a_model_after_which_nothing_is_gained_is_the_elbow(end: float) -> None:
+    choice = convex_hull([1, 2, 3, 4], [0.0, 50.0, 60.0, end])
+    assert choice.chosen == 2 and np.isinf(choice.ratio[2])
+    assert "nothing is gained after" in choice.remark
+
+
+def test_an_infinite_ratio_of_a_model_that_gains_nothing_itself_is_passed_over():
+    """Figure 5 of the MixML-SEM paper: two clusters, the third gains 1e-10, the fourth nothing."""
+    choice = convex_hull([628, 633, 638, 643, 648], [-491600.0, -490450.0, -490450.0 + 1e-10, -490450.0, -490450.0])
+    assert choice.chosen == 1
+    choice = convex_hull([1, 2, 3, 4], [0.0, 50.0, 50.01, 50.01])
     assert choice.chosen == 1 and np.isinf(choice.ratio[2])
-    assert "infinite" in choice.remark
+    assert "passed over" in choice.remark
+
+
+def test_exact_clusters_are_found_where_more_clusters_gain_nothing():
+    """Log-likelihoods of the factors in a data set whose covariances are exactly those of four clusters."""
+    exact = [-26039.123, -25914.388, -25819.03, -25764.262, -25764.262, -25764.262]
+    assert convex_hull([628, 633, 638, 643, 648, 653], exact).chosen == 3
 
 
 def test_hull_does_not_depend_on_order_or_scale():

@@ -12,6 +12,10 @@ __all__ = ["Criteria", "HullChoice", "convex_hull", "criteria", "entropy", "entr
 
 Array = NDArray[np.float64]
 
+#: Gains in log L per parameter below this are taken for it when scree ratios are compared. AIC asks for 1 of a parameter
+#: that is to be worth its while; a twentieth of that is nothing.
+LEAST_GAIN = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
@@ -92,8 +96,10 @@ class HullChoice:
 def convex_hull(n_params: Sequence[int], loglik: Sequence[float]) -> HullChoice:
     """Convex hull procedure of Ceulemans & Kiers (2006): the hull first, then the ratios.
 
-    The first and the last model of the hull can never be chosen. An infinite ratio (no gain at all after a
-    model) falls back to the second best, and the remark says so.
+    The first and the last model of the hull can never be chosen. Where nothing at all is gained after a model, its ratio
+    is infinite, whether it gained a thousand itself or the millionth part of one. To tell these apart, gains after a
+    model count as no less than `LEAST_GAIN` when ratios are compared: the model that gained a thousand is the elbow, and
+    the other, an "artificially inflated" ratio (Wilderjans, Ceulemans & Meers 2013), is passed over with a remark.
 
     Parameters
     ----------
@@ -106,43 +112,51 @@ def convex_hull(n_params: Sequence[int], loglik: Sequence[float]) -> HullChoice:
     --------
     >>> convex_hull([10, 14, 18, 22], [-100.0, -60.0, -55.0, -53.0]).chosen
     1
+    >>> convex_hull([10, 14, 18, 22], [-100.0, -60.0, -55.0, -55.0]).chosen  # nothing after the third
+    2
+    >>> convex_hull([10, 14, 18, 22], [-100.0, -60.0, -59.9999, -59.9999]).chosen  # and hardly anything by it
+    1
     """
     P, L = np.asarray(n_params, dtype=float), np.asarray(loglik, dtype=float)
-    hull = _upper_hull(P, L)
-    ratio = np.full(P.size, np.nan)
     flat = 1e-9 * max(float(np.abs(L).max(initial=0.0)), 1.0)
+    hull = _upper_hull(P, L, flat)
+    ratio, compared = np.full(P.size, np.nan), np.full(P.size, -np.inf)
     for before, here, after in zip(hull, hull[1:], hull[2:], strict=False):
         gain = (L[here] - L[before]) / (P[here] - P[before])
         loss = (L[after] - L[here]) / (P[after] - P[here])
         ratio[here] = np.inf if L[after] - L[here] <= flat else gain / loss
+        compared[here] = gain / max(loss, LEAST_GAIN)
     on_hull = tuple(bool(i in hull) for i in range(P.size))
     as_tuple = tuple(float(r) for r in ratio)
-    finite = [i for i in hull if np.isfinite(ratio[i])]
-    infinite = [i for i in hull if np.isinf(ratio[i])]
-    if not finite and not infinite:
+    if len(hull) < 3:
         few = "fewer than three models on the hull: CHull cannot choose, look at the scree plot"
         return HullChoice(on_hull, as_tuple, None, few)
-    if not finite:
-        only = "the only scree ratio is infinite: nothing is gained after this model"
-        return HullChoice(on_hull, as_tuple, infinite[0], only)
-    chosen = max(finite, key=lambda i: ratio[i])
-    remark = "an infinite scree ratio was passed over for the second best" if infinite else ""
+    chosen = int(compared.argmax())
+    remark = ""
+    if np.isinf(ratio[chosen]):
+        remark = "nothing is gained after the chosen model: its scree ratio is infinite"
+    elif np.isinf(ratio).any():
+        remark = "an infinite scree ratio was passed over: its model itself gains next to nothing"
     return HullChoice(on_hull, as_tuple, chosen, remark)
 
 
-def _upper_hull(P: Array, L: Array) -> list[int]:
-    """Indices of the upper convex hull from the smallest model to the best, in order of P."""
-    order = np.lexsort((-L, P))
+def _upper_hull(P: Array, L: Array, flat: float) -> list[int]:
+    """Indices of the upper convex hull from the smallest model to the best, in order of P.
+
+    A model no more than `flat` below a smaller one gains nothing, but shows that there is nothing to gain.
+    """
+    level = L.copy()
     best: list[int] = []
-    for i in order:
-        if best and (P[i] == P[best[-1]] or L[i] < L[best[-1]]):
+    for i in np.lexsort((-L, P)):
+        if best and (P[i] == P[best[-1]] or L[i] < level[best[-1]] - flat):
             continue  # not better than a smaller model
+        level[i] = max(L[i], level[best[-1]] if best else -np.inf)
         best.append(int(i))
     hull: list[int] = []
     for i in best:
         while len(hull) > 1:
             a, b = hull[-2], hull[-1]
-            if (L[b] - L[a]) * (P[i] - P[a]) > (L[i] - L[a]) * (P[b] - P[a]):
+            if (level[b] - level[a]) * (P[i] - P[a]) > (level[i] - level[a]) * (P[b] - P[a]):
                 break
             hull.pop()
         hull.append(i)
