@@ -152,6 +152,11 @@ def test_methods_that_do_not_exist_are_refused(options: dict[str, object], words
         ("name = 'x'\nreplicatons = 3\n[factors]\n[methods.mmgsem]\n", "replications"),
         ("name = 'x'\n[population]\nbetta = 1\n[factors]\n[methods.mmgsem]\n", "beta"),
         ("name = 'x'\n[factors]\nbeta = [0.2]\n[methods]\nmmgsem = 1\n", "a table"),
+        ("name = 'x'\n[factors]\nbeta = [0.2]\n[methods.mmgsem]\nmethod = 3\n", "is of the kind 3"),
+        ("name = 'x'\n[population]\ngroup_size = ['a', 60]\n[factors]\nbeta = [0.2]\n[methods.mmgsem]\n", "group_size"),
+        ("name = 'x'\n[population]\nsample = 'fixed'\n[factors]\nbeta = [0.2]\n[methods.mmgsem]\n", "at the top"),
+        ("name = 'x'\n[population]\nbeta = 0.4\n[factors]\nbeta = [0.2]\n[methods.mmgsem]\n", "is a factor and"),
+        ("name = 'x'\nsample = 'fixed'\n[factors]\nsample = ['random']\n[methods.mmgsem]\n", "is a factor and"),
     ],
 )
 def test_errors_of_study_files_say_where(text: str, words: str) -> None:

@@ -12,8 +12,8 @@ __all__ = ["Criteria", "HullChoice", "convex_hull", "criteria", "entropy", "entr
 
 Array = NDArray[np.float64]
 
-#: Gains in log L per parameter below this are taken for it when scree ratios are compared. AIC asks for 1 of a parameter
-#: that is to be worth its while; a twentieth of that is nothing.
+#: Gains in log L per parameter below this are taken for it when scree ratios are compared. AIC asks for 1 of a
+#: parameter that is to be worth its while; a twentieth of that is nothing.
 LEAST_GAIN = 0.05
 
 
@@ -96,10 +96,10 @@ class HullChoice:
 def convex_hull(n_params: Sequence[int], loglik: Sequence[float]) -> HullChoice:
     """Convex hull procedure of Ceulemans & Kiers (2006): the hull first, then the ratios.
 
-    The first and the last model of the hull can never be chosen. Where nothing at all is gained after a model, its ratio
-    is infinite, whether it gained a thousand itself or the millionth part of one. To tell these apart, gains after a
-    model count as no less than `LEAST_GAIN` when ratios are compared: the model that gained a thousand is the elbow, and
-    the other, an "artificially inflated" ratio (Wilderjans, Ceulemans & Meers 2013), is passed over with a remark.
+    The first and the last model of the hull can never be chosen. Where nothing at all is gained after a model, its
+    ratio is infinite, whether it gained a thousand itself or the millionth part of one. To tell these apart, gains
+    after a model count as no less than `LEAST_GAIN` when ratios are compared: the model that gained a thousand is the
+    elbow, and the other, whose ratio is inflated (Wilderjans, Ceulemans & Meers 2013), is passed over with a remark.
 
     Parameters
     ----------

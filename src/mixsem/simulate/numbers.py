@@ -30,10 +30,15 @@ def require_numbers(population: Any) -> None:
     for field in dataclasses.fields(population):
         kinds = {kind.strip() for kind in str(field.type).split("|")}
         value = getattr(population, field.name)
-        several = isinstance(value, tuple) and any(kind.startswith("tuple[") for kind in kinds)
-        if not kinds & {"int", "float"} or several or (value is None and "None" in kinds):
+        lists = [kind for kind in kinds if kind.startswith("tuple[")]
+        if not (kinds & {"int", "float"} or lists) or (value is None and "None" in kinds):
             continue
-        whole = "float" not in kinds
-        number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-        if not number or not math.isfinite(value):
-            raise OptionError(f"{field.name}={value!r}", allowed="a whole number" if whole else "a number")
+        whole = not any("float" in kind for kind in kinds)
+        values = value if isinstance(value, tuple) and lists else (value,)
+        if not values or not all(_is_number(v, whole=whole) for v in values):
+            allowed = "a whole number" if whole else "a number"
+            raise OptionError(f"{field.name}={value!r}", allowed=allowed + ", or a list of them" * bool(lists))
+
+
+def _is_number(value: object, *, whole: bool) -> bool:
+    return isinstance(value, int if whole else int | float) and not isinstance(value, bool) and math.isfinite(value)

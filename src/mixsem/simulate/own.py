@@ -47,9 +47,10 @@ class OwnPopulation:
         One number, or numbers by factor (``"F1"``) or item (``"F1 =~ x2"``). None: as the reliability implies.
     reliability
         Share of an item's variance that its factor explains: one number, or by factor or item. None: .6, or what
-        `loadings` imply if items have a variance of 1.
+        `loadings` imply if items have a variance of 1, or what `loadings` and `unique_variances` imply.
     unique_variances
-        Variances of the items' errors in the place of `reliability`: one number, or by factor or item.
+        Variances of the items' errors in the place of `reliability`: one number, or by factor or item. Without
+        `loadings`, these are then the square root of .6, in units of the factors.
     factor_variances
         Variances of the factors in the average group, total ones also for outcomes: one number, or by factor.
     correlations

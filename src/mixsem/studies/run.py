@@ -150,6 +150,7 @@ def run_study(
             if dask is not None:
                 run |= {"workers": None, "backend": "dask"}
             store.log(run | _machine())
+    store.merge(everything=True)
     return StudyResults.of(study, store.frame(), Path(folder))
 
 

@@ -77,13 +77,13 @@ class Store:
             if self._n_single >= MERGED_AT:
                 self.merge()
 
-    def merge(self) -> None:
-        """Put all single files into one."""
-        single = sorted(self.results.glob("set-*.parquet"))
-        if len(single) > 1:
+    def merge(self, *, everything: bool = False) -> None:
+        """Put all single files into one; with `everything` those merged before, too."""
+        files = sorted(self.results.glob("*.parquet" if everything else "set-*.parquet"))
+        if len(files) > 1:
             with _files_of(self.folder):
-                self._write(_read(single), f"merged-{uuid.uuid4().hex}.parquet")
-                for path in single:
+                self._write(_read(files), f"merged-{uuid.uuid4().hex}.parquet")
+                for path in files:
                     path.unlink(missing_ok=True)
         self._n_single = 0
 

@@ -86,11 +86,11 @@ class Method:
     def __post_init__(self) -> None:
         """Take the kind from the name, and refuse what no method is."""
         kind = self.kind or self.name
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             raise OptionError(
                 f"method {self.name!r} is of the kind {kind!r}",
                 allowed=", ".join(KINDS),
-                todo=did_you_mean(kind, KINDS) or "name the method after its kind, or give its kind",
+                todo=did_you_mean(str(kind), KINDS) or "name the method after its kind, or give its kind",
             )
         object.__setattr__(self, "kind", kind)
         if self.sampler not in ("laplace", "nuts"):

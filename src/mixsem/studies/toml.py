@@ -130,6 +130,10 @@ def _study(content: Mapping[str, Any]) -> Study:
             raise OptionError(f"no {name!r}", allowed="name, [factors] and [methods.NAME]", todo=f"add {name}")
     for name in ("population", "factors", "methods"):
         _table(name, content.get(name, {}))
+    given = {**content.get("population", {}), **({"sample": ""} if "sample" in content else {})}
+    for name in content["factors"]:
+        if name in given:
+            raise OptionError(f"{name!r} is a factor and given a value for all cells", todo="leave out one of them")
     options = {name: content[name] for name in (*_NUMBERS, "sample") if name in content}
     return Study(
         str(content["name"]),
@@ -143,6 +147,8 @@ def _study(content: Mapping[str, Any]) -> Study:
 
 def _population(content: Mapping[str, Any]) -> Population:
     known = [f.name for f in dataclasses.fields(Population)]
+    if "sample" in content:
+        raise OptionError("[population] has no 'sample'", todo="write it at the top of the file, or as a factor")
     _known("[population]", content, known)
     options: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in content.items()}
     return Population(**options)
