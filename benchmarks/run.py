@@ -21,6 +21,8 @@ import sbc
 import sem_vs_lavaan
 import step1_vs_lavaan
 import step3
+import study_samplers
+import study_speed
 
 
 def main(arguments: list[str]) -> int:
@@ -34,6 +36,7 @@ def main(arguments: list[str]) -> int:
             interval_coverage.main(["--check"]),
             bayes_step1.main(check=True),
             laplace_vs_mcmc.main(check=True),
+            study_samplers.main(),
         ]
         return int(not all(checks))
     scripts = (
@@ -47,6 +50,8 @@ def main(arguments: list[str]) -> int:
         bayes_recovery,
         laplace_vs_mcmc,
         sbc,
+        study_samplers,
+        study_speed,
     )
     return int(not all([script.main() for script in scripts]))
 

@@ -1,7 +1,8 @@
 """Claim: in simulation studies the fast method gives what the No-U-Turn sampler gives, on the same data sets.
 
-python benchmarks/study_samplers.py            check the stored results, and write docs/studies/samplers.md
-python benchmarks/study_samplers.py --run DIR  run both studies again, into DIR (an hour of two cores)
+python benchmarks/study_samplers.py            check the stored results
+python benchmarks/study_samplers.py --write    and write docs/studies/samplers.md
+python benchmarks/study_samplers.py --run DIR  run both studies again, into DIR (half an hour of two cores)
 """
 
 from __future__ import annotations
@@ -98,8 +99,9 @@ Mplus as far as they are documented, variances of random effects with a flat pri
 """
 
 
-def main(words: list[str]) -> bool:
+def main(words: list[str] | None = None) -> bool:
     """Check what is stored, or run it."""
+    words = words or []
     if "--run" in words:
         folder = Path(words[words.index("--run") + 1])
         for study in studies():
@@ -124,7 +126,8 @@ def main(words: list[str]) -> bool:
                     largest_mean_difference=round(float(shown["difference"].abs().max()), 4),
                     times_faster=round(cpu["second"] / cpu["first"], 1),
                 )
-    (DOCS / "samplers.md").write_text(PAGE.format(tables="\n\n".join(parts)), encoding="utf-8")
+    if "--write" in words:
+        (DOCS / "samplers.md").write_text(PAGE.format(tables="\n\n".join(parts)), encoding="utf-8")
     return held
 
 
