@@ -203,6 +203,42 @@ def test_reading_while_files_are_merged_finds_everything(tmp_path: Path, monkeyp
     assert len(store.frame()) == 40
 
 
+def test_a_cell_that_cannot_be_drawn_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    study = replace(STUDY, factors={"beta": (0.3, 5.0)})
+    with pytest.raises(OptionError, match=r"beta=5\.0: beta=5\.0 leaves no residual variance"):
+        run_study(study, tmp_path / "out", workers=1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    store = Store(tmp_path, STUDY)
+    store.append([row(0)])
+    store.append([row(1)])
+    damaged = sorted(store.results.iterdir())[0]
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    with pytest.raises(OutputError, match=damaged.name):
+        run_study(STUDY, tmp_path, workers=1)
+    damaged.unlink()
+    assert len(store.frame()) == 1
+
+
+def test_two_processes_may_merge_in_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "MERGED_AT", 2)
+    stores = [Store(tmp_path, STUDY) for _ in range(2)]
+    threads = [
+        threading.Thread(target=lambda store=store, first=first: [store.append([row(first + c)]) for c in range(40)])
+        for first, store in ((0, stores[0]), (40, stores[1]))
+    ]
+    errors: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", errors.append)
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert stores[0].frame()["cell"].tolist() == list(range(80))
+
+
 @pytest.mark.slow
 def test_workers_do_not_outlive_a_killed_process(tmp_path: Path) -> None:
     script = tmp_path / "script.py"

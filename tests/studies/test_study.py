@@ -130,6 +130,7 @@ def test_studies_that_cannot_be_run_are_refused(changes: dict[str, object], word
         ({"name": "mixml"}, "mixml-sem"),
         ({"name": "mmgsem", "sampler": "gibbs"}, "laplace"),
         ({"name": "mmgsem", "prior_variance": (0.1,)}, "mixmg-bsem"),
+        ({"name": "mixmg-bsem", "prior_variance": (0.1, 0.1)}, "differ"),
         ({"name": "ml-sem", "priors": "flat"}, "mplus"),
         ({"name": "mmgsem", "tests": 1}, "true or false"),
         ({"name": "mixmg-bsem", "prior_variance": (-0.1,)}, "0 or more"),
@@ -176,3 +177,23 @@ def test_cells_and_replications_that_do_not_exist_are_refused() -> None:
         dataset(SMALL, 4, 1)
     with pytest.raises(OptionError, match="from 1"):
         dataset(SMALL, 0, 0)
+
+
+def test_levels_from_arrays_are_plain_numbers_and_texts_stand_alone() -> None:
+    study = replace(SMALL, factors={"group_size": tuple(np.array([50, 100])), "beta": tuple(np.array([0.2]))})
+    assert study.factors == {"group_size": (50, 100), "beta": (0.2,)}
+    assert all(type(level) in (int, float) for levels in study.factors.values() for level in levels)
+    with pytest.raises(OptionError, match="not both"):
+        replace(SMALL, factors={"reliability": ("high", 1)})
+    with pytest.raises(OptionError, match="not both"):
+        replace(SMALL, factors={"proportions": ((0.5, 0.5), (0.7, 0.3))})
+
+
+def test_more_clusters_than_groups_are_refused() -> None:
+    with pytest.raises(OptionError, match="with 12 groups"):
+        replace(SMALL, methods=(Method("mmgsem", clusters=(2, 40)),))
+
+
+def test_any_text_survives_being_written() -> None:
+    study = replace(SMALL, title='a\rb\x1b\x7f"\\ é\n')
+    assert read_study(write_study(study)).title == study.title

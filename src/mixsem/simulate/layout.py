@@ -231,6 +231,8 @@ def _by_name(
     if not isinstance(given, Mapping):
         return np.full(len(places), float(given))
     wanted = {_spelled(name): float(value) for name, value in given.items()}
+    if len(wanted) < len(given):
+        raise OptionError(f"{option} has two numbers for one parameter: {dict(given)!r}", todo="leave out one of them")
     known = {name for names in places.values() for name in names}
     for name in wanted:
         if name not in known:

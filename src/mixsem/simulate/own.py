@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
 from typing import TypeAlias
+
+import numpy as np
 
 from ..errors import OptionError
 from .layout import Layout, is_number, lay_out
@@ -103,7 +105,8 @@ class OwnPopulation:
 
     def __post_init__(self) -> None:
         """Refuse what no population can be."""
-        if isinstance(self.coefficients, Mapping) or not all(isinstance(c, Mapping) for c in self.coefficients):
+        several = isinstance(self.coefficients, Iterable) and not isinstance(self.coefficients, Mapping)
+        if not several or not all(isinstance(c, Mapping) for c in self.coefficients):
             raise OptionError(
                 f"coefficients={self.coefficients!r}",
                 allowed='one mapping per cluster, such as ({"y ~ x": 0.4}, {"y ~ x": 0.0})',
@@ -111,8 +114,9 @@ class OwnPopulation:
         # Copies: a mapping that is changed later does not change the population.
         object.__setattr__(self, "coefficients", tuple(dict(c) for c in self.coefficients))
         for name in ("group_size", "proportions"):
-            if isinstance(getattr(self, name), list):
-                object.__setattr__(self, name, tuple(getattr(self, name)))
+            value = getattr(self, name)
+            if isinstance(value, list | np.ndarray):
+                object.__setattr__(self, name, tuple(np.asarray(value).tolist()))
         for name, (fine, allowed) in self._checks().items():
             if not fine:
                 raise OptionError(f"{name}={getattr(self, name)!r}", allowed=allowed)
@@ -131,7 +135,7 @@ class OwnPopulation:
                 '2 or more people: one number, one per group, or a range such as "50-200"',
             ),
             "proportions": (
-                shares is None or (len(shares) == K and all(_positive(share) for share in shares)),
+                shares is None or (isinstance(shares, tuple) and len(shares) == K and all(map(_positive, shares))),
                 "one positive share per cluster",
             ),
             "unique_variances": (

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from ..errors import OptionError
 from .layout import Layout, no_residual
 from .own import OwnPopulation, size_range
 from .truth import Truth, draw_clusters, generator
@@ -81,7 +82,13 @@ def _residual_covariances(population: OwnPopulation, clusters: NDArray[np.int64]
             g, j = np.argwhere(short)[0]
             worst = int(clusters[left[g]]), int(j), float(explained[g, j]), float(total[g, j])
         left = left[bad]
-    assert worst is not None  # correlations alone are positive definite far more often than once in a thousand draws
+    if worst is None:
+        raise OptionError(
+            f"correlations={population.correlations!r} that vary by correlation_sd={population.correlation_sd!r}"
+            f" are hardly ever those of {len(layout.exogenous)} factors",
+            allowed="correlations that are possible together in every group",
+            todo="choose smaller correlations, or a smaller correlation_sd",
+        )
     raise no_residual(layout, *worst)
 
 

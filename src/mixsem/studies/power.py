@@ -106,7 +106,7 @@ def power(
     Steinley (2004), Properties of the Hubert-Arabie adjusted Rand index. Psychological Methods 9, 386-396.
     """
     for name, value in (("threshold", threshold), ("wanted", wanted)):
-        if not 0 < value <= 1:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
             raise OptionError(f"{name}={value!r}", allowed="above 0, up to 1")
     study = plan_study(
         population,

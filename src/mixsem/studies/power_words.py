@@ -107,7 +107,8 @@ def plan_table(result: PowerResult) -> Table:
     notes = [f"Recovered: ARI of {result.threshold:.2f} or more. * {result.wanted:.0%} of the data sets or more."]
     if "wald" in plans:
         notes.append(
-            "Wald test: share of data sets in which regressions differ between the clusters (5%, all at once)."
+            "Wald test: share of data sets in which regressions differ between the clusters (5%, all at once). It takes"
+            " the clusters as found: where there are none in truth it rejects far more often than in 5%."
         )
     if plans["failed"].any():
         columns.append(Column("failed", "Failed", "integer"))

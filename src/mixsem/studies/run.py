@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..errors import OptionError
+from ..simulate.populations import draw_truth
 from .results import StudyResults
 from .store import Store
 from .study import Study
@@ -23,6 +24,9 @@ from .work import Row, Task, work
 __all__ = ["StudyState", "run_study"]
 
 Progress: TypeAlias = "Callable[[StudyState], None]"
+
+#: Cells of which a population is drawn before anything runs; it takes a millisecond each.
+DRAWN_AHEAD = 2000
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,7 @@ def run_study(
         raise OptionError(f"workers={workers!r}", allowed="a whole number of at least 1, or None for all cores")
     if workers is not None and dask is not None:
         raise OptionError("both workers and dask", allowed="one of them", todo="the cluster knows its workers")
+    _require_drawable(study)
     store = Store(folder, study)
     done = store.done(retry=retry)
     tasks = [
@@ -152,6 +157,23 @@ def run_study(
             store.log(run | _machine())
     store.merge(everything=True)
     return StudyResults.of(study, store.frame(), Path(folder))
+
+
+def _require_drawable(study: Study) -> None:
+    """Draw a population of every cell, or of many: what cannot be drawn would fail in all data sets of a cell.
+
+    Raises
+    ------
+    OptionError
+        If there is none; the message says in which cell.
+    """
+    for number in study.chosen_cells[:DRAWN_AHEAD]:
+        cell = study.all_cells[number]
+        try:
+            draw_truth(study.population_of(cell), study.seed_of(cell, 1))
+        except OptionError as error:
+            levels = ", ".join(f"{name}={level!r}" for name, level in cell.items())
+            raise OptionError(f"{levels}: {error.got}", allowed=error.allowed, todo=error.todo) from None
 
 
 def _finished(tasks: Sequence[Task], workers: int, dask: str | None) -> Iterator[list[Row]]:

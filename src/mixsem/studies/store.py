@@ -79,13 +79,18 @@ class Store:
 
     def merge(self, *, everything: bool = False) -> None:
         """Put all single files into one; with `everything` those merged before, too."""
-        files = sorted(self.results.glob("*.parquet" if everything else "set-*.parquet"))
-        if len(files) > 1:
-            with _files_of(self.folder):
-                self._write(_read(files), f"merged-{uuid.uuid4().hex}.parquet")
-                for path in files:
-                    path.unlink(missing_ok=True)
         self._n_single = 0
+        files = sorted(self.results.glob("*.parquet" if everything else "set-*.parquet"))
+        if len(files) < 2:
+            return
+        with _files_of(self.folder):
+            try:
+                together = _read(files)
+            except FileNotFoundError:
+                return  # another process has merged them
+            self._write(together, f"merged-{uuid.uuid4().hex}.parquet")
+            for path in files:
+                path.unlink(missing_ok=True)
 
     def frame(self) -> pd.DataFrame:
         """All results of the folder, one row each, sorted by their key."""
@@ -180,7 +185,15 @@ def _read(paths: Sequence[Path]) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pa.concat_tables([pq.ParquetFile(path).read() for path in paths], promote_options="default")
+    tables = []
+    for path in paths:
+        try:
+            tables.append(pq.ParquetFile(path).read())
+        except pa.ArrowInvalid:
+            raise OutputError(
+                f"{path} is damaged", todo="delete it: the data sets that were in it are run again"
+            ) from None
+    return pa.concat_tables(tables, promote_options="default")
 
 
 def _identity(study: Study) -> dict[str, Any]:
@@ -208,7 +221,8 @@ def _load_identity(path: Path) -> dict[str, Any] | None:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         content = None
-    if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("version") != VERSION:
+    whole = isinstance(content, dict) and {"design", "methods"} <= set(content)
+    if not whole or content.get("format") != FORMAT or content.get("version") != VERSION:
         raise OutputError(f"{path} is not of a study that this version reads", todo="name another folder")
     return content
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from ..bayes.draws import MOST_DRAWS, Sampling
 from ..errors import OptionError, did_you_mean
 from .fraction import balanced_fraction
@@ -111,6 +113,11 @@ class Method:
         for name, value in (("partial", self.partial), ("tests", self.tests)):
             if not isinstance(value, bool):
                 raise OptionError(f"method {self.name!r}: {name}={value!r}", allowed="true or false")
+        if len(set(self.variants)) < len(self.variants):
+            raise OptionError(
+                f"method {self.name!r}: prior_variance={self.prior_variance!r}",
+                allowed="numbers that differ in 6 digits",
+            )
         if self.prior_variance and kind != "mixmg-bsem":
             raise OptionError(f"method {self.name!r} has a prior_variance", allowed="with mixmg-bsem")
         object.__setattr__(self, "prior_variance", tuple(float(v) for v in self.prior_variance))
@@ -150,8 +157,8 @@ class Study:
     replications
         Data sets per cell.
     cells
-        Number of cells to run, a fraction in which all levels of every factor, and all pairs of levels of two factors,
-        occur as equally often as they can; None for all cells.
+        Number of cells to run, a fraction in which all levels of every factor occur equally often, and pairs of levels
+        of two factors as evenly as a search finds; None for all cells. A larger fraction need not contain a smaller.
     seed
         A data set depends on this, the levels of its cell and the number of its replication, and on nothing else.
     sample
@@ -196,6 +203,7 @@ class Study:
         if len({m.name for m in self.methods}) < len(self.methods):
             raise OptionError(f"study {self.name!r} has two methods of the same name", allowed="a name for each")
         known = [f.name for f in dataclasses.fields(self.population)]
+        object.__setattr__(self, "factors", {name: _levels(name, given) for name, given in self.factors.items()})
         for name, levels in self.factors.items():
             if name != "sample" and name not in known:
                 raise OptionError(
@@ -211,6 +219,13 @@ class Study:
                 raise OptionError(f"sample={cell['sample']!r}", allowed='"fixed" or "random"')
         if self.cells is not None and self.cells > len(self.all_cells):
             raise OptionError(f"cells={self.cells}", allowed=f"1 to {len(self.all_cells)}, the cells of the design")
+        fewest = min(self.population_of(cell).n_groups for cell in self.all_cells)
+        for method in self.methods:
+            if max(method.clusters, default=0) > fewest:
+                raise OptionError(
+                    f"method {method.name!r}: clusters={method.clusters!r} with {fewest} groups",
+                    allowed="no more clusters than groups",
+                )
 
     @cached_property
     def all_cells(self) -> tuple[dict[str, Level], ...]:
@@ -269,3 +284,19 @@ class Study:
                 return method
         names = [m.name for m in self.methods]
         raise OptionError(f"no method {name!r}", allowed=", ".join(names), todo=did_you_mean(name, names))
+
+
+def _levels(name: str, given: Any) -> tuple[Level, ...]:
+    """Levels of a factor as plain numbers, or as text.
+
+    Raises
+    ------
+    OptionError
+        If they are neither, or some of each.
+    """
+    levels = tuple(level.item() if isinstance(level, np.generic) else level for level in given)
+    texts = [isinstance(level, str) for level in levels]
+    numbers = [level is None or isinstance(level, int | float) for level in levels]
+    if not (all(texts) or all(numbers)):
+        raise OptionError(f"factor {name!r} has the levels {levels!r}", allowed="numbers, or texts, but not both")
+    return levels

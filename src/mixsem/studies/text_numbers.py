@@ -112,14 +112,19 @@ def _text_record(source: Rows, method: Method, number: PublishedNumber, paper: P
 
 
 def _part_mean(source: Rows, values: pd.Series, cells: pd.Series, where: Mapping[str, Level]) -> Marginal:
-    """Mean over the cells of a part of the design, adjusted for main effects if it has enough cells."""
+    """Mean over the cells of a part of the design, adjusted for main effects if it has enough cells.
+
+    Data sets chosen by how they turned out, such as those with one cluster, are no part of the design: there is nothing
+    to adjust them to.
+    """
     study = source.study
     levels = {f: level for f, level in where.items() if f in study.factors}
     possible = sum(all(cell[f] == level for f, level in levels.items()) for cell in study.all_cells)
     means = cell_means(values, cells, study.all_cells)
     others = {f: found for f, found in study.factors.items() if f not in levels}
     share = len(means.mean) / max(possible, 1)
-    if len(means.mean) - sum(len(found) - 1 for found in others.values()) - 1 >= LEAST_DF:
+    by_outcome = bool(set(where) - set(study.factors) - {"variant"})
+    if not by_outcome and len(means.mean) - sum(len(found) - 1 for found in others.values()) - 1 >= LEAST_DF:
         adjusted = marginal_means(means, others, share)[-1]
         if not np.isnan(adjusted.se):
             return adjusted
