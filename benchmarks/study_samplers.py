@@ -82,7 +82,7 @@ def markdown(title: str, first: str, second: str, table: pd.DataFrame) -> str:
             lines.append(f"| CPU seconds | {row.first:.1f} | {row.second:.1f} | | | |")
         else:
             numbers = f"{row.first:.4f} | {row.second:.4f} | {row.difference:.4f} | {row.se:.4f} | {row.largest:.4f}"
-            lines.append(f"| {MEASURES[row.measure]} | {numbers} |")
+            lines.append(f"| {MEASURES[row.measure]} | {numbers} |".replace("-0.0000", "0.0000"))
     return "\n".join(lines)
 
 

@@ -119,6 +119,12 @@ def test_nothing_is_invented_without_degrees_of_freedom(data):
     assert nothing[["sum_sq", "F", "p"]].iloc[:-1].isna().all(axis=None)
 
 
+def test_a_study_without_a_factor_to_compare_is_refused(data):
+    one = {name: levels[:1] for name, levels in LEVELS.items()}
+    with pytest.raises(OptionError, match="no factor has two levels"):
+        anova_effects(results(data[data["cell"] == 0], one), "ari")
+
+
 def test_failed_analyses_do_not_count(data):
     some = results(data)
     gone = np.array(REFERENCE["unbalanced"]["rows"]) == 0

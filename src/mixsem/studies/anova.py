@@ -106,7 +106,7 @@ def anova_effects(
     done = rows[rows["status"] == "done"]
     means = cell_means(done[measure], done["cell"], source.study.all_cells)
     within = float(((done[measure] - done.groupby("cell")[measure].transform("mean")) ** 2).sum())
-    if not any(len(set(levels)) > 1 for levels in means.levels.values()):
+    if not any(len(levels) > 1 for levels in source.study.factors.values()):
         raise OptionError("no factor has two levels in the results", allowed="a study with a factor to compare")
     fit = _Fit.of(means, source.study.factors, order)
     residual, df = fit.residual + within, int(means.n.sum()) - fit.rank
