@@ -7,7 +7,7 @@ from itertools import islice
 
 from .. import __version__
 from ..errors import OptionError
-from .work import Row, Task, work
+from .work import Row, Task, failed_rows, work
 
 __all__ = ["on_cluster"]
 
@@ -49,12 +49,18 @@ def on_cluster(tasks: Sequence[Task], address: str) -> Iterator[list[Row]]:
     with client:
         threads = _threads(client, address)
         waiting = iter(tasks)
-        first = [client.submit(work, t, pure=False, retries=RETRIES) for t in islice(waiting, AHEAD * threads)]
-        running = as_completed(first)
+        sent = {
+            client.submit(work, task, pure=False, retries=RETRIES): task for task in islice(waiting, AHEAD * threads)
+        }
+        running = as_completed(list(sent))
         for future in running:
-            yield future.result()
-            for task in islice(waiting, 1):
-                running.add(client.submit(work, task, pure=False, retries=RETRIES))
+            task, trouble = sent.pop(future), future.exception()
+            # A data set whose workers were lost again and again (memory?) is a failure like others.
+            yield future.result() if trouble is None else failed_rows(task, trouble)
+            for following in islice(waiting, 1):
+                added = client.submit(work, following, pure=False, retries=RETRIES)
+                sent[added] = following
+                running.add(added)
 
 
 def _threads(client: object, address: str) -> int:

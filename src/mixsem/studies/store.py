@@ -7,7 +7,6 @@ process was killed between merging and deleting, or because two processes worked
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputError
-from .study import Method, Study
+from .study import Method, Study, described_population, own_fields
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,15 +198,14 @@ def _read(paths: Sequence[Path]) -> pa.Table:
 def _identity(study: Study) -> dict[str, Any]:
     """What must not change in a folder: hashes of the design, and of every method."""
     levels = {name: [float(v) if isinstance(v, int | float) else v for v in vs] for name, vs in study.factors.items()}
-    design = [repr(study.population), levels, study.seed, study.sample]
+    design = [described_population(study.population), levels, study.seed, study.sample]
     methods = {m.name: _digest(_settings(m)) for m in study.methods}
     return {"format": FORMAT, "version": VERSION, "design": _digest(design), "methods": methods}
 
 
 def _settings(method: Method) -> list[Any]:
-    """What changes the results of a method, if it is not as always: a new setting does not change old folders."""
-    settings = [(f.name, getattr(method, f.name), f.default) for f in dataclasses.fields(method) if f.name != "name"]
-    return [(name, value) for name, value, default in settings if value != default]
+    """What changes the results of a method, if it is not as always."""
+    return [(name, value) for name, value in own_fields(method).items() if name != "name"]
 
 
 def _digest(content: Any) -> str:

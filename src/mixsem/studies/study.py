@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..simulate.own import OwnPopulation
     from ..simulate.populations import Population
 
-__all__ = ["AnyPopulation", "Cell", "Level", "Method", "Study"]
+__all__ = ["AnyPopulation", "Cell", "Level", "Method", "Study", "described_population", "own_fields"]
 
 Level: TypeAlias = str | int | float | None
 Cell: TypeAlias = Mapping[str, Level]
@@ -259,15 +259,8 @@ class Study:
 
     def seed_of(self, cell: Cell, replication: int) -> int:
         """Seed of a data set: the same in every study with this seed that has such a cell, whatever else it has."""
-        population = self.population_of(cell)
-        what: dict[str, Any] = {"seed": self.seed, "replication": replication, "kind": type(population).__name__}
-        what["sample"] = cell.get("sample", self.sample)
-        for f in dataclasses.fields(population):
-            value = getattr(population, f.name)
-            # What is as always is left out, so that a new property with its default does not change old data sets;
-            # 0 and 0.0 are the same level.
-            if value != f.default:
-                what[f.name] = float(value) if isinstance(value, int | float) else repr(value)
+        what: dict[str, Any] = {"seed": self.seed, "replication": replication}
+        what |= described_population(self.population_of(cell)) | {"sample": cell.get("sample", self.sample)}
         digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).digest()
         return int.from_bytes(digest[:6], "big")
 
@@ -284,6 +277,21 @@ class Study:
                 return method
         names = [m.name for m in self.methods]
         raise OptionError(f"no method {name!r}", allowed=", ".join(names), todo=did_you_mean(name, names))
+
+
+def own_fields(settings: Any) -> dict[str, Any]:
+    """Fields of a dataclass that are not as always.
+
+    Seeds and folders know settings by these, so that a new field with its default changes no old data set or folder.
+    """
+    named = {f.name: (getattr(settings, f.name), f.default) for f in dataclasses.fields(settings)}
+    return {name: value for name, (value, default) in named.items() if value != default}
+
+
+def described_population(population: AnyPopulation) -> dict[str, Any]:
+    """Kind and fields of a population as plain data; 0 and 0.0 are the same level."""
+    own = {k: float(v) if isinstance(v, int | float) else repr(v) for k, v in own_fields(population).items()}
+    return {"kind": type(population).__name__, **own}
 
 
 def _levels(name: str, given: Any) -> tuple[Level, ...]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from ..errors import OptionError, did_you_mean
 from ..simulate.populations import Population
-from .study import Method, Study
+from .study import Method, Study, own_fields
 
 __all__ = ["PRESETS", "read_study", "write_study"]
 
@@ -93,10 +93,10 @@ def write_study(study: Study) -> str:
     if "sample" not in study.factors:
         head["sample"] = study.sample
     lines = _lines(head)
-    lines += ["", "[population]", *_lines(_changed(study.population, Population(), leave=set(study.factors)))]
+    lines += ["", "[population]", *_lines(_without(own_fields(study.population), study.factors))]
     lines += ["", "[factors]", *_lines(study.factors)]
     for method in study.methods:
-        changed = _changed(method, Method(method.name, method.kind), leave={"name"})
+        changed = _without(own_fields(method), ("name", "kind"))
         if method.kind != method.name:
             changed["method"] = method.kind
         lines += ["", f"[methods.{_quoted(method.name)}]", *_lines(changed)]
@@ -182,10 +182,8 @@ def _known(what: str, content: Mapping[str, Any], known: tuple[str, ...] | list[
             raise OptionError(f"{what} has no {name!r}", allowed=", ".join(known), todo=did_you_mean(name, known))
 
 
-def _changed(object: Any, default: Any, *, leave: set[str]) -> dict[str, Any]:
-    """Fields that are not as they are by default."""
-    names = [f.name for f in dataclasses.fields(object) if f.name not in leave]
-    return {name: getattr(object, name) for name in names if getattr(object, name) != getattr(default, name)}
+def _without(content: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name not in names}
 
 
 def _lines(content: Mapping[str, Any]) -> list[str]:

@@ -37,7 +37,7 @@ from .measures import (
 from .study import Method, Study
 from .wald_measures import wald_measures
 
-__all__ = ["DataSet", "Row", "Task", "dataset", "work"]
+__all__ = ["DataSet", "Row", "Task", "dataset", "failed_rows", "work"]
 
 Row: TypeAlias = dict[str, Any]
 
@@ -119,18 +119,25 @@ def work(task: Task) -> list[Row]:
     try:
         data = dataset(task.study, task.cell, task.replication)
     except Exception as error:
-        failed = _failure(error)
-        return [
-            {**key, "method": m, "variant": v, **levels, "seed": task.study.seed_of(levels, task.replication), **failed}
-            for m in task.methods
-            for v in task.study.method(m).variants
-        ]
+        return failed_rows(task, error)
     for name in task.methods:
         method = task.study.method(name)
         for variant in method.variants:
             rows.append({**key, "method": name, "variant": variant, **levels, "seed": data.seed})
             rows[-1] |= _analysed(method, variant, data)
     return rows
+
+
+def failed_rows(task: Task, error: BaseException) -> list[Row]:
+    """Rows of a data set none of whose analyses could be made: what went wrong, for every method and variant."""
+    levels = task.study.all_cells[task.cell]
+    seed = task.study.seed_of(levels, task.replication)
+    key = {"cell": task.cell, "replication": task.replication}
+    return [
+        {**key, "method": m, "variant": v, **levels, "seed": seed, **_failure(error)}
+        for m in task.methods
+        for v in task.study.method(m).variants
+    ]
 
 
 def _analysed(method: Method, variant: str, data: DataSet) -> Row:
@@ -147,7 +154,7 @@ def _analysed(method: Method, variant: str, data: DataSet) -> Row:
     return result | {"seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - cpu}
 
 
-def _failure(error: Exception) -> Row:
+def _failure(error: BaseException) -> Row:
     """Say what went wrong, and in which line, so that the data set can be looked at alone."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
@@ -209,7 +216,7 @@ def _mixml(method: Method, _: str, data: DataSet) -> Measures:
 def _mixmg(method: Method, variant: str, data: DataSet) -> Measures:
     """MixMG-BSEM with one prior variance for all loadings."""
     clock = _Clock()
-    v = float(variant) if variant else getattr(data.truth.population, "loading_variance")  # noqa: B009
+    v = float(variant) if variant else data.truth.population.loading_variance
     spec = MGBCFA(
         data.truth.measurement,
         prior_variance=v,
