@@ -9,11 +9,11 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import TypeVar
 
-T = TypeVar("T")
+from mixsem.simulate.populations import MEASUREMENT, STRUCTURAL
 
-MEASUREMENT = "\n".join(f"F{q} =~ " + " + ".join(f"V{j}" for j in range(5 * q - 4, 5 * q + 1)) for q in range(1, 5))
-STRUCTURAL = "F3 ~ F1 + F2\nF4 ~ F1 + F3"
-"""The model of the simulation studies: four factors of five items."""
+__all__ = ["MEASUREMENT", "STRUCTURAL", "report", "timed"]
+
+T = TypeVar("T")
 
 
 def timed(call: Callable[[], T], repeat: int = 5) -> tuple[T, float]:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import bayes_recovery
 import bayes_step1
 import calibration
 import interval_coverage
@@ -47,7 +46,6 @@ def main(arguments: list[str]) -> int:
         interval_coverage,
         calibration,
         bayes_step1,
-        bayes_recovery,
         laplace_vs_mcmc,
         sbc,
         study_samplers,

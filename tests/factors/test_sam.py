@@ -155,7 +155,7 @@ def test_one_repaired_group_does_not_make_a_cluster_of_its_own():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fit = mx.StructuralMixture(data.truth.structural, 4, n_starts=20).fit(step2, seed=1)
-    assert abs(fit.B).max() < 1.5
+    assert abs(fit.B).max() < 1.5  # .4 in truth; a cluster of few small groups is far off, one of a broken group absurd
 
 
 def test_heywood_cases_do_not_get_negative_weights():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mixsem.studies import StudyResults, read_results, study_tables
+from mixsem.studies import StudyResults, level_frame, read_results, study_tables
 
 PAGES = Path(__file__).parents[2] / "docs" / "studies"
 NAMES = ("mixml-1", "mixml-2", "mixmg-bsem")
@@ -45,3 +45,21 @@ def test_every_mean_of_the_page_is_that_of_the_results(stored: tuple[StudyResult
                 assert line in page, (table.title, row["factor"], row["level"], measure)
                 lines += 1
     assert lines >= 50
+
+
+#: Of 147 means 0.4 would differ by more than so many standard errors by chance.
+FAR = 3.0
+#: Two standard errors of the mean ARI over all levels (.015); the other totals are known better.
+NEAR = 0.03
+
+
+@pytest.mark.parametrize(("name", "method", "measures"), [
+    ("mixml-1", "mixml-sem", ("ari", "cc", "uncertainty")),
+    ("mixmg-bsem", "mixmg-bsem", ("ari", "cc", "rmse[F4~F1]", "bias[F4~F1]")),
+])  # fmt: skip
+def test_clusters_are_recovered_as_published(name: str, method: str, measures: tuple[str, ...]) -> None:
+    frame = level_frame(read_results(PAGES / "results" / name), measures, method=method)
+    assert frame["z"].notna().all()
+    assert frame["z"].abs().max() < FAR
+    totals = frame[frame["factor"].isna()]
+    assert (totals["mean"] - totals["paper_mean"]).abs().max() < NEAR
