@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import binomtest
 
 from ..display import Displayed
 from ..report.summary import summary
@@ -134,12 +134,8 @@ def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
     """
     if not n:
         return float("nan"), float("nan")
-    z = float(norm.ppf(0.5 + level / 2))
-    share = successes / n
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * float(np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)))
-    # Rounding must not take the limits out of the range of shares.
-    return max(0.0, middle - half), min(1.0, middle + half)
+    limits = binomtest(successes, n).proportion_ci(level, method="wilson")
+    return float(limits.low), float(limits.high)
 
 
 def _column(rows: pd.DataFrame, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
