@@ -77,6 +77,9 @@ if TYPE_CHECKING:
     from .mixtures.propagate import PropagatedPosterior, propagated_posterior
     from .mixtures.stability import Stability, stability
     from .mixtures.wald import WaldTests, wald
+    from .mixed.fit import MixedFit
+    from .mixed.linear import LinearMixedModel, lmer
+    from .mixed.optimise import Optimizer
     from .multilevel.compare import compare_groups
     from .multilevel.mlsem import MLSEM
     from .pipelines import mixmg_bsem, mixml_sem, mmgsem
@@ -105,13 +108,16 @@ __all__ = [
     "FactorMoments",
     "Intervals",
     "InvarianceTest",
+    "LinearMixedModel",
     "MeasurementFit",
     "MembershipModel",
+    "MixedFit",
     "MixtureBootstrap",
     "MixtureFit",
     "MixtureSelection",
     "ModelComparison",
     "NonInvariance",
+    "Optimizer",
     "PowerResult",
     "Priors",
     "PropagatedPosterior",
@@ -154,6 +160,7 @@ __all__ = [
     "inference",
     "intervals",
     "invariance_test",
+    "lmer",
     "loading_deviations",
     "measurement",
     "mixmg_bsem",
@@ -233,6 +240,10 @@ _HOME = {
     "factor_scores": "factors.scores",
     "mixml_sem": "pipelines",
     "mixmg_bsem": "pipelines",
+    "LinearMixedModel": "mixed.linear",
+    "MixedFit": "mixed.fit",
+    "Optimizer": "mixed.optimise",
+    "lmer": "mixed.linear",
     "MLSEM": "multilevel.mlsem",
     "compare_groups": "multilevel.compare",
     "MGCFA": "measurement.mgcfa",

@@ -5,6 +5,7 @@ from .datasets import (
     holzinger_swineford_1939,
     political_democracy,
     simulated_survey,
+    sleepstudy,
     survey_models,
     survey_truth,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "read_grouped",
     "read_table",
     "simulated_survey",
+    "sleepstudy",
     "survey_models",
     "survey_truth",
 ]

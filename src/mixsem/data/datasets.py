@@ -15,6 +15,7 @@ __all__ = [
     "holzinger_swineford_1939",
     "political_democracy",
     "simulated_survey",
+    "sleepstudy",
     "survey_models",
     "survey_truth",
 ]
@@ -140,6 +141,28 @@ def political_democracy() -> pd.DataFrame:
     (75, 11)
     """
     return _table("political_democracy.csv.gz")
+
+
+def sleepstudy() -> pd.DataFrame:
+    """Return reaction times of 18 people on ten days, the last eight with three hours of sleep (Belenky et al., 2003).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``Reaction`` (mean reaction time, milliseconds), ``Days`` (0 to 9) and ``Subject``, 180 rows.
+
+    Notes
+    -----
+    Belenky, G., Wesensten, N. J., Thorne, D. R., Thomas, M. L., Sing, H. C., Redmond, D. P., Russo, M. B. & Balkin,
+    T. J. (2003). Patterns of performance degradation and restoration during sleep restriction and subsequent recovery: a
+    sleep dose-response study. Journal of Sleep Research, 12, 1-12.
+
+    Examples
+    --------
+    >>> sleepstudy().groupby("Days")["Reaction"].mean().round(1).iloc[[0, 9]].to_dict()
+    {0: 256.7, 9: 350.8}
+    """
+    return _table("sleepstudy.csv.gz")
 
 
 def _table(name: str) -> pd.DataFrame:

@@ -1,0 +1,184 @@
+"""Linear mixed models: the specification, and what fitting does with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..data.columns import FrameLike
+from ..errors import DataError, OptionError, notify
+from .fit import MixedFit
+from .optimise import Optimizer
+
+if TYPE_CHECKING:
+    from .design import Design
+    from .model import CompiledMixedModel
+
+__all__ = ["LinearMixedModel", "fit_model", "lmer"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LinearMixedModel:
+    """What `lmer` fits: a formula and options.
+
+    Attributes
+    ----------
+    formula
+        The model.
+    reml
+        Restricted maximum likelihood, or maximum likelihood.
+    optimizer
+        How theta is found.
+
+    Examples
+    --------
+    >>> from mixsem.data import sleepstudy
+    >>> LinearMixedModel("Reaction ~ Days + (Days | Subject)", reml=False).fit(sleepstudy()).theta.round(3)
+    array([0.929, 0.018, 0.223])
+    """
+
+    formula: str
+    reml: bool = True
+    optimizer: Optimizer = field(default_factory=Optimizer)
+
+    def fit(
+        self,
+        data: FrameLike,
+        *,
+        weights: str | ArrayLike | None = None,
+        offset: str | ArrayLike | None = None,
+        start: ArrayLike | None = None,
+    ) -> MixedFit:
+        """Fit the model to a table; see `lmer`."""
+        from .design import read_design
+        from .model import compile_model
+
+        fit = fit_model(self, compile_model(read_design(self.formula, data, weights, offset)), start)
+        notify(fit.notices)
+        return fit
+
+
+def lmer(
+    formula: str,
+    data: FrameLike,
+    *,
+    reml: bool = True,
+    weights: str | ArrayLike | None = None,
+    offset: str | ArrayLike | None = None,
+    start: ArrayLike | None = None,
+    optimizer: Optimizer | None = None,
+) -> MixedFit:
+    """Fit a linear mixed model.
+
+    Parameters
+    ----------
+    formula
+        Such as ``"y ~ x + (x | g)"``. Random terms: ``(1 | g)``, ``(x | g)`` with correlation, ``(x || g)`` without
+        any, ``(1 | a/b)`` for b nested in a, ``(1 | a:b)``, ``(0 + x | g)``.
+    data
+        Any table: pandas, polars, pyarrow, DuckDB, or columns by name. Rows with missing values are left out.
+    reml
+        Restricted maximum likelihood; False for maximum likelihood.
+    weights
+        Name of a column, or numbers, one per row: the residual variance of a row is sigma^2 / weight.
+    offset
+        Name of a column, or numbers, one per row: part of the mean that is known.
+    start
+        Where the search for theta starts.
+    optimizer
+        How theta is found.
+
+    Returns
+    -------
+    MixedFit
+
+    Raises
+    ------
+    ModelSyntaxError
+        If the formula cannot be read.
+    ModelError, DataError
+        If it is no model for these data.
+
+    Notes
+    -----
+    The method is that of Bates, Maechler, Bolker & Walker (2015), doi 10.18637/jss.v067.i01, with the cross-products of
+    the data computed once and exact gradients.
+
+    Examples
+    --------
+    >>> from mixsem.data import sleepstudy
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", sleepstudy())
+    >>> fit.fixef.round(4).to_dict()
+    {'(Intercept)': 251.4051, 'Days': 10.4673}
+    >>> round(fit.sigma, 3), round(fit.objective, 4)
+    (25.592, 1743.6283)
+    """
+    specification = LinearMixedModel(formula, reml, Optimizer() if optimizer is None else optimizer)
+    fit = specification.fit(data, weights=weights, offset=offset, start=start)
+    return fit
+
+
+def fit_model(specification: LinearMixedModel, model: CompiledMixedModel, start: ArrayLike | None = None) -> MixedFit:
+    """Fit a compiled model, without a warning."""
+    from .boundary import fit_notices
+    from .objective import Objective
+    from .optimise import minimise
+
+    _require_residual(model.design, model)
+    objective = Objective(model.products, model.theta_map, specification.reml)
+    best, trace = minimise(objective, specification.optimizer, _inner_start(model, start))
+    if not np.isfinite(best.value):
+        raise DataError(
+            "the residual variance is zero: fixed effects and random effects describe every row",
+            todo="check whether the response is a function of the predictors, or drop random terms",
+        )
+    theta = outer_theta(model, best.phi)
+    state = model.state(theta)
+    df = model.n - (model.p if specification.reml else 0)
+    fit = MixedFit(
+        specification=specification,
+        model=model,
+        theta=theta,
+        sigma=float(np.sqrt(state.r2 / df)),
+        objective=best.value,
+        state=state,
+        trace=trace,
+        notices=model.design.notices,
+    )
+    return fit_notices(fit)
+
+
+def outer_theta(model: CompiledMixedModel, phi: Array) -> Array:
+    """Theta of the user's columns from that of the centred and scaled ones."""
+    return model.theta_map.from_lambdas(_unstack(model, model.outer @ model.theta_map.stacked(phi)))
+
+
+def _inner_start(model: CompiledMixedModel, start: ArrayLike | None) -> Array | None:
+    if start is None:
+        return None
+    theta = np.asarray(start, dtype=float)
+    if theta.shape != (len(model.theta_map),) or not np.isfinite(theta).all():
+        raise OptionError(
+            f"start={start!r}",
+            allowed=f"{len(model.theta_map)} numbers: {', '.join(model.theta_map.names)}",
+            todo="leave start= out, or give the theta of a fit of the same model",
+        )
+    return model.theta_map.from_lambdas(_unstack(model, model.inner @ model.theta_map.stacked(theta)))
+
+
+def _unstack(model: CompiledMixedModel, stacked: Array) -> list[Array]:
+    return [lam[:k, :k] for lam, k in zip(stacked, model.theta_map.sizes, strict=True)]
+
+
+def _require_residual(design: Design, model: CompiledMixedModel) -> None:
+    if model.n <= model.p:
+        raise DataError(
+            f"{model.n} complete rows for {model.p} fixed effects", todo="use fewer predictors, or more rows"
+        )
+    if not np.ptp(model.y) > 0.0:
+        raise DataError(f"the response {design.formula.response} does not vary", todo="check the column")

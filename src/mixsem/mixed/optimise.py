@@ -1,0 +1,284 @@
+"""Finding theta: a few EM steps, then L-BFGS-B in coordinates in which the deviance is nearly round.
+
+An EM step needs nothing but the gradient, and from anywhere it lands near the optimum when groups are informative. It
+also tells the curvature: with complete information the second derivative of the deviance by a relative change of a
+standard deviation is 4 n_f, with n_f levels, and by that of a covariance 2 n_f. L-BFGS-B in these units starts with a
+Newton step.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from ..errors import OptionError, did_you_mean
+from .objective import Evaluation, Objective
+from .theta import lower_factor
+
+__all__ = ["METHODS", "Method", "Optimizer", "Trace", "minimise"]
+
+Array = NDArray[np.float64]
+Method = Literal["lbfgsb", "bfgs", "slsqp", "tnc", "trust-constr", "cobyqa", "powell", "nelder-mead"]
+METHODS: tuple[Method, ...] = ("lbfgsb", "bfgs", "slsqp", "tnc", "trust-constr", "cobyqa", "powell", "nelder-mead")
+
+#: EM steps before the quasi-Newton ones: each costs an evaluation, the second still pays.
+EM_STEPS = 2
+#: The search ends when a Newton step would lower the criterion by less than the square of this.
+NEWTON_TOLERANCE = 1e-5
+#: Matrices below this many columns are factorised by one thread: handing them out costs more than it saves.
+THREADED_COLUMNS = 1500
+#: Standard deviations, relative to the residual one, that are called zero if that costs nothing.
+ZERO = 1e-4
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """How theta is found.
+
+    Attributes
+    ----------
+    method
+        ``"lbfgsb"`` (the default: EM steps, then L-BFGS-B, exact gradients), or, from the plain start, another
+        gradient method (``"bfgs"``, ``"slsqp"``, ``"tnc"``, ``"trust-constr"``) or one without gradients
+        (``"cobyqa"``, ``"powell"``, ``"nelder-mead"``).
+    max_evaluations
+        Stop after about so many.
+    restart
+        Whether a solution on the boundary of the parameters is tried again from just inside it.
+    """
+
+    method: Method = "lbfgsb"
+    max_evaluations: int = 1000
+    restart: bool = True
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise OptionError(
+                f"method={self.method!r}",
+                allowed=", ".join(METHODS),
+                todo=did_you_mean(str(self.method), METHODS) or 'leave it at "lbfgsb"',
+            )
+        if self.max_evaluations < 1:
+            raise OptionError(f"max_evaluations={self.max_evaluations!r}", allowed="a whole number, 1 or more")
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """How the search went.
+
+    Attributes
+    ----------
+    method
+        The optimiser.
+    evaluations
+        Evaluations of the criterion, with or without gradient.
+    gradients
+        Those with gradient.
+    seconds
+        Time of the search.
+    converged
+        Whether it ended by itself.
+    message
+        What the optimiser said.
+    restarts
+        Restarts from the boundary that found a better solution.
+    """
+
+    method: str
+    evaluations: int
+    gradients: int
+    seconds: float
+    converged: bool
+    message: str
+    restarts: int
+
+
+def minimise(objective: Objective, optimizer: Optimizer, start: Array | None = None) -> tuple[Evaluation, Trace]:
+    """Find the phi with the smallest criterion.
+
+    Parameters
+    ----------
+    objective
+        The criterion.
+    optimizer
+        How.
+    start
+        Where to start; by default 1 on diagonals and 0 elsewhere.
+
+    Returns
+    -------
+    tuple
+        The best evaluation, signs and zeros made canonical, and how the search went.
+    """
+    began = time.perf_counter()
+    threads = 1 if len(objective.products.tail) < THREADED_COLUMNS else None
+    restarts = 0
+    with threadpool_limits(limits=threads, user_api="blas"):
+        best = objective.evaluate(objective.theta_map.start if start is None else start)
+        search: Callable[[Objective, Optimizer, Evaluation], tuple[Evaluation, bool, str]]
+        search = _from_em if optimizer.method == "lbfgsb" else _plain
+        best, converged, message = search(objective, optimizer, best)
+        while optimizer.restart and restarts < 3:
+            inside = _inside(objective, best)
+            if inside is None:
+                break
+            best, converged, message = search(objective, optimizer, inside)
+            restarts += 1
+        best = _canonical(objective, best)
+    trace = Trace(
+        optimizer.method,
+        objective.n_values + objective.n_slopes,
+        objective.n_slopes,
+        time.perf_counter() - began,
+        converged,
+        message,
+        restarts,
+    )
+    return best, trace
+
+
+def _from_em(objective: Objective, optimizer: Optimizer, best: Evaluation) -> tuple[Evaluation, bool, str]:
+    """EM steps, then L-BFGS-B."""
+    from scipy.optimize import minimize
+
+    for _ in range(EM_STEPS):
+        moved = objective.evaluate(_em_step(objective, best))
+        if moved.value >= best.value:
+            break
+        best = moved
+    base, basis = objective.theta_map.stacked(best.phi), _basis(objective, best.phi)
+    theta_map, f0 = objective.theta_map, best.value
+    levels = np.asarray(objective.products.layout.n_levels, dtype=float)[theta_map.factor]
+    unit = 1.0 / np.sqrt(levels * np.where(theta_map.is_diagonal, 4.0, 2.0))
+
+    def slope_of(found: Evaluation, unit: Array) -> Array:
+        return theta_map.pick(np.swapaxes(basis, 1, 2) @ found.slope) * unit
+
+    newton = float(np.linalg.norm(slope_of(best, unit)))  # square root of what a Newton step would gain
+    if newton < NEWTON_TOLERANCE:
+        return best, True, "a Newton step would change nothing"
+    unit = unit * newton  # L-BFGS-B makes its first step of length 1: now that is the Newton step
+    first = best
+
+    def value_and_slope(x: Array) -> tuple[float, Array]:
+        found = first if not x.any() else objective.evaluate(theta_map.pick(base + basis @ theta_map.stacked(x * unit)))
+        return min(found.value - f0, 1e10), slope_of(found, unit)
+
+    result = minimize(
+        value_and_slope,
+        np.zeros(len(theta_map)),
+        jac=True,
+        method="L-BFGS-B",
+        options={
+            "ftol": objective.noise,
+            "gtol": newton * NEWTON_TOLERANCE,
+            "maxfun": optimizer.max_evaluations,
+            "maxls": 30,
+        },
+    )
+    best = objective.best or best
+    # An abnormal end is a line search among rounding errors: what was found is then as good as it gets.
+    return best, result.status != 1, str(result.message)
+
+
+def _em_step(objective: Objective, best: Evaluation) -> Array:
+    """One EM step: Sigma - Sigma G Sigma / n_f with G the derivative by Sigma, in terms of lambda and its slope."""
+    theta_map, lam = objective.theta_map, objective.theta_map.stacked(best.phi)
+    moved = lam.copy()
+    for t, shape in enumerate(theta_map.terms):
+        at, f = theta_map.places(t), shape.factor
+        factor = lam[f, at, at]
+        inner = factor.T @ best.slope[f, at, at] / (2.0 * objective.products.layout.n_levels[f])
+        step = np.eye(len(factor)) - 0.5 * (inner + inner.T)
+        if not shape.correlated:
+            step = np.diag(np.diagonal(step))
+        values, vectors = np.linalg.eigh(step)
+        root = factor @ (vectors * np.sqrt(np.maximum(values, 1e-4)))
+        moved[f, at, at] = lower_factor(root) if shape.correlated else np.abs(root @ vectors.T)
+    return theta_map.canonical(theta_map.pick(moved))
+
+
+def _basis(objective: Objective, phi: Array) -> Array:
+    """Units of relative change: lambda itself, kept from being singular."""
+    theta_map, lam = objective.theta_map, objective.theta_map.stacked(phi)
+    basis = np.zeros_like(lam)
+    for t, shape in enumerate(theta_map.terms):
+        at, f = theta_map.places(t), shape.factor
+        factor = lam[f, at, at]
+        covariance = factor @ factor.T + ZERO * np.eye(len(factor))
+        if not shape.correlated:
+            covariance = np.diag(np.diagonal(covariance))
+        basis[f, at, at] = np.linalg.cholesky(covariance)
+    return basis
+
+
+def _plain(objective: Objective, optimizer: Optimizer, best: Evaluation) -> tuple[Evaluation, bool, str]:
+    """Another optimiser from where `best` is, with bounds on the diagonals where it knows bounds."""
+    from scipy.optimize import minimize
+
+    theta_map, method = objective.theta_map, optimizer.method
+    bounded = method not in ("bfgs",)
+    with_slope = method in ("bfgs", "slsqp", "tnc", "trust-constr")
+    budget = optimizer.max_evaluations
+    options: dict[str, dict[str, Any]] = {
+        "bfgs": {"maxiter": budget, "gtol": 1e-5},
+        "slsqp": {"maxiter": budget, "ftol": 1e-11},
+        "tnc": {"maxfun": budget, "ftol": 1e-12},
+        "trust-constr": {"maxiter": budget, "gtol": 1e-6, "xtol": 1e-9},
+        "cobyqa": {"maxfev": budget, "final_tr_radius": 1e-7},
+        "powell": {"maxfev": budget, "xtol": 1e-8, "ftol": 1e-13},
+        "nelder-mead": {"maxfev": budget, "xatol": 1e-7, "fatol": 1e-9},
+    }
+    f0 = best.value
+
+    def value_and_slope(phi: Array) -> Any:
+        found = objective.evaluate(phi, slope=with_slope)
+        value = min(found.value - f0, 1e10)
+        return (value, theta_map.pick(found.slope)) if with_slope else value
+
+    result = minimize(
+        value_and_slope,
+        best.phi,
+        jac=with_slope or None,
+        method={"tnc": "TNC", "bfgs": "BFGS", "slsqp": "SLSQP"}.get(method, method),
+        bounds=list(zip(theta_map.lower, [np.inf] * len(theta_map), strict=True)) if bounded else None,
+        options=options[method],
+    )
+    found = objective.evaluate(result.x)
+    return (found if found.value <= best.value else best), bool(result.success), str(result.message)
+
+
+def _inside(objective: Objective, best: Evaluation) -> Evaluation | None:
+    """A better point just inside the boundary, if there is one: an edge can trap a search."""
+    theta_map, lam = objective.theta_map, objective.theta_map.stacked(best.phi)
+    for t, shape in enumerate(theta_map.terms):
+        at, f = theta_map.places(t), shape.factor
+        values, vectors = np.linalg.eigh(lam[f, at, at] @ lam[f, at, at].T)
+        for value, vector in zip(values, vectors.T, strict=True):
+            if value > ZERO**2:
+                continue
+            moved = lam.copy()
+            root = np.column_stack([lam[f, at, at], 30 * ZERO * vector])
+            moved[f, at, at] = lower_factor(root) if shape.correlated else np.diag(np.linalg.norm(root, axis=1))
+            found = objective.evaluate(theta_map.canonical(theta_map.pick(moved)))
+            if found.value < best.value - 10 * objective.noise - 1e-8:
+                return found
+    return None
+
+
+def _canonical(objective: Objective, best: Evaluation) -> Evaluation:
+    """The same solution with diagonals not below 0, and exactly 0 where that is no worse."""
+    theta_map = objective.theta_map
+    phi = theta_map.canonical(best.phi)
+    near = theta_map.is_diagonal & (phi < ZERO)
+    if not near.any():
+        return Evaluation(phi, best.value, best.slope)
+    zeroed = objective.evaluate(np.where(near, 0.0, phi))
+    no_worse = zeroed.value <= best.value + 10 * objective.noise + 1e-9
+    return zeroed if no_worse else Evaluation(phi, best.value, best.slope)

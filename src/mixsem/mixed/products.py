@@ -1,0 +1,127 @@
+"""The cross-products of a design, computed once: all that fitting needs of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .layout import Layout, arrange
+from .scaling import Scaling, scale_design
+
+if TYPE_CHECKING:
+    from .design import Design
+
+__all__ = ["Products", "cross_products"]
+
+Array = NDArray[np.float64]
+
+#: Rows that are centred, scaled and multiplied at a time: few enough to stay in the processor's cache.
+CHUNK = 16_384
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """A = [Z X y]' W [Z X y], of centred and scaled columns.
+
+    Attributes
+    ----------
+    layout
+        Where things are.
+    scaling
+        How columns were centred and scaled.
+    values
+        Values of the sparse levels.
+    tail
+        The rest, lower triangle, shape (n_columns, n_columns).
+    n, p
+        Rows and fixed effects.
+    log_weights
+        Sum of the logarithms of the weights.
+    """
+
+    layout: Layout
+    scaling: Scaling
+    values: Array
+    tail: Array
+    n: int
+    p: int
+    log_weights: float
+
+
+def cross_products(design: Design, y: Array, layout: Layout | None = None, scaling: Scaling | None = None) -> Products:
+    """Compute the cross-products of a design with a response.
+
+    Parameters
+    ----------
+    design
+        The design.
+    y
+        Response without offset, length n.
+    layout, scaling
+        Those of the same design, if they are known.
+    """
+    from ..kernels.cross_products import add_rows
+
+    n, p = design.X.shape
+    widths = [sum(len(t.names) for t in design.terms if t.factor == f) for f in range(len(design.factors))]
+    if layout is None:
+        factors = design.factors
+        layout = arrange([f.codes for f in factors], [len(f.levels) for f in factors], widths, p + 1)
+    scaling = scaling or scale_design(design, y)
+    blocks = layout.blocks
+    values, border = np.zeros(layout.n_values), np.zeros((blocks.n_tail, p + 1))
+    tail = np.zeros((layout.n_columns, layout.n_columns))
+    codes = np.stack([f.codes for f in design.factors])
+    column_of = _column_of(design, widths)
+    dense_products = np.zeros((p + 1, p + 1))
+    for begin, Z, dense in _chunks(design, y, scaling):
+        inner = dense[:, 1:]
+        dense_products += inner.T @ inner
+        add_rows(
+            blocks, codes, begin, Z, dense, column_of, layout.scalar, layout.level, layout.offset, values, tail, border
+        )
+    tail[blocks.n_tail :, : blocks.n_tail] = border.T
+    tail[blocks.n_tail :, blocks.n_tail :] = dense_products
+    log_weights = 0.0 if design.weights is None else float(np.log(design.weights).sum())
+    return Products(layout, scaling, values, tail, n, p, log_weights)
+
+
+def _column_of(design: Design, widths: list[int]) -> NDArray[np.int64]:
+    """Column of the joined Z of each random effect of each factor, -1 for intercepts that stand alone."""
+    column_of = np.full((len(widths), max(widths)), -1, dtype=np.int64)
+    filled, column = [0] * len(widths), 0
+    for term in design.terms:
+        k = len(term.names)
+        if term.Z is not None:
+            column_of[term.factor, filled[term.factor] : filled[term.factor] + k] = np.arange(column, column + k)
+            column += k
+        filled[term.factor] += k
+    return column_of
+
+
+def _chunks(design: Design, y: Array, scaling: Scaling) -> Iterator[tuple[int, Array, Array]]:
+    """First row, random-effect columns, and [sqrt(w), X, y] times sqrt(w) of some rows at a time."""
+    n, p = design.X.shape
+    slopes = [(t.Z, s) for t, s in zip(design.terms, scaling.random, strict=True) if t.Z is not None]
+    width = sum(Z.shape[1] for Z, _ in slopes)
+    for begin in range(0, n, CHUNK):
+        rows = slice(begin, min(begin + CHUNK, n))
+        size = rows.stop - begin
+        dense = np.empty((size, p + 2))
+        dense[:, 1 : p + 1] = (design.X[rows] - scaling.fixed.center) / scaling.fixed.scale
+        dense[:, p + 1] = y[rows] - scaling.response
+        if design.weights is None:
+            dense[:, 0] = 1.0
+        else:
+            dense[:, 0] = np.sqrt(design.weights[rows])
+            dense[:, 1:] *= dense[:, :1]
+        Z = np.empty((size, width))
+        at = 0
+        for columns, scale in slopes:
+            Z[:, at : at + columns.shape[1]] = (columns[rows] - scale.center) / scale.scale
+            at += columns.shape[1]
+        yield begin, Z, dense
