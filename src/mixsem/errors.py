@@ -37,6 +37,7 @@ __all__ = [
     "OutputError",
     "PolychoricWarning",
     "PriorScaleWarning",
+    "RankDeficiencyWarning",
     "ResidualFloorWarning",
     "SamplingWarning",
     "SeparationWarning",
@@ -200,6 +201,10 @@ class FewGroupsWarning(MixsemWarning):
 
 class PriorScaleWarning(MixsemWarning):
     """Priors are stated in units that are far from those of the items."""
+
+
+class RankDeficiencyWarning(MixsemWarning):
+    """Columns of the fixed part follow from earlier ones and were left out."""
 
 
 class EqualFactorsWarning(MixsemWarning):
