@@ -113,7 +113,9 @@ def forward(blocks: Any, values: Array, i: int, lam: Array, L: Array, U: Array) 
 
 
 @cached_njit
-def eliminate(blocks: Any, values: Array, tail: Array, lam: Array, factors: Array) -> float:
+def eliminate(
+    blocks: Any, values: Array, tail: Array, lam: Array, factors: Array, whitened: Array, update_tail: bool
+) -> float:
     """Eliminate the sparse levels; return the log-determinant of their part of Omega.
 
     Parameters
@@ -128,34 +130,69 @@ def eliminate(blocks: Any, values: Array, tail: Array, lam: Array, factors: Arra
         Relative covariance factors lambda_f, shape (F, k, k) with k the largest size.
     factors
         Filled with the Cholesky factor of each level's block, shape (n_levels, k, k).
+    whitened
+        Filled with L^-1 Lambda' A_i,later of each level, in the places of `values`.
+    update_tail
+        False if the caller updates the tail, see `blocked_panels`.
     """
-    n_levels = len(blocks.factor)
-    widest = blocks.n_dense
-    for i in range(n_levels):
-        widest = max(widest, blocks.pointer[i + 1] - blocks.pointer[i] + blocks.n_dense)
-    U = np.empty((lam.shape[1], widest))
-    place = np.empty(widest, np.int64)
+    widest = widest_level(blocks)
+    place, U = np.empty(widest, np.uint32), np.empty((lam.shape[1], widest))
     log_det = 0.0
-    for i in range(n_levels):
+    for i in range(len(blocks.factor)):
         k = blocks.size[blocks.factor[i]]
         width = forward(blocks, values, i, lam, factors[i], U)
         for a in range(k):
             log_det += 2.0 * np.log(factors[i, a, a])
+            last = blocks.values[i] + (a + 1) * (k + width)
+            for j in range(width):
+                whitened[last - width + j] = U[a, j]
         n_sparse = locate(blocks, i, width, place)
         if n_sparse > 0:
             update_sparse(blocks, values, i, n_sparse, width, place, U)
-        for j in range(n_sparse, width):
-            row = tail[place[j]]
+        if update_tail:
             for a in range(k):
-                weight = U[a, j]
-                if weight != 0.0:
-                    for c in range(n_sparse, j + 1):
-                        row[place[c]] -= weight * U[a, c]
+                last = blocks.values[i] + (a + 1) * (k + width)
+                subtract_products(tail, place[n_sparse:width], whitened[last - width + n_sparse : last])
     return log_det
 
 
 @cached_njit
-def locate(blocks: Any, i: int, width: int, place: Positions) -> int:
+def subtract_products(tail: Array, place: NDArray[np.uint32], u: Array) -> None:
+    """Subtract u u' from the rows and columns `place`, ascending, of the tail's lower triangle.
+
+    This loop is where the time goes: two rows at a time, so that what is read of `u` is used twice; positions are
+    unsigned, so that none is checked for counting from the end.
+    """
+    width = len(place)
+    j = 0
+    while j < width:
+        paired = j + 1 < width
+        row, weight = tail[place[j]], u[j]
+        columns, values = place[: j + 1], u[: j + 1]
+        if paired:
+            next_row, next_weight = tail[place[j + 1]], u[j + 1]
+            for c in range(len(columns)):
+                column, value = columns[c], values[c]
+                row[column] -= weight * value
+                next_row[column] -= next_weight * value
+            next_row[place[j + 1]] -= next_weight * next_weight
+        else:
+            for c in range(len(columns)):
+                row[columns[c]] -= weight * values[c]
+        j += 2
+
+
+@cached_njit
+def widest_level(blocks: Any) -> int:
+    """Largest number of columns that a sparse level meets, dense ones included."""
+    widest = 0
+    for i in range(len(blocks.factor)):
+        widest = max(widest, blocks.pointer[i + 1] - blocks.pointer[i])
+    return widest + blocks.n_dense
+
+
+@cached_njit
+def locate(blocks: Any, i: int, width: int, place: NDArray[np.uint32]) -> int:
     """Write where the columns of level i are, sparse ones first, tail ones counted within the tail."""
     first = blocks.pointer[i]
     n_random = width - blocks.n_dense
@@ -173,7 +210,9 @@ def locate(blocks: Any, i: int, width: int, place: Positions) -> int:
 
 
 @cached_njit
-def update_sparse(blocks: Any, values: Array, i: int, n_sparse: int, width: int, place: Positions, U: Array) -> None:
+def update_sparse(
+    blocks: Any, values: Array, i: int, n_sparse: int, width: int, place: NDArray[np.uint32], U: Array
+) -> None:
     """Subtract the product of level i's columns from the later sparse levels that it meets."""
     k = blocks.size[blocks.factor[i]]
     n_random = width - blocks.n_dense
@@ -294,13 +333,10 @@ def back_substitute(blocks: Any, values: Array, lam: Array, seen: Array, out: Ar
     out
         Filled with b = lambda u of each sparse level, shape (n_levels, k).
     """
-    n_levels = len(blocks.factor)
-    widest = blocks.n_dense
-    for i in range(n_levels):
-        widest = max(widest, blocks.pointer[i + 1] - blocks.pointer[i] + blocks.n_dense)
+    n_levels, widest = len(blocks.factor), widest_level(blocks)
     size = lam.shape[1]
     U, L, u = np.empty((size, widest)), np.empty((size, size)), np.empty(size)
-    place = np.empty(widest, np.int64)
+    place = np.empty(widest, np.uint32)
     for i in range(n_levels - 1, -1, -1):
         f = blocks.factor[i]
         k = blocks.size[f]

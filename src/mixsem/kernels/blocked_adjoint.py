@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocked import forward, locate
+from .blocked import locate, widest_level
 from .compiled import cached_njit
 
-__all__ = ["back_through_levels", "tail_derivatives"]
+__all__ = ["back_through_levels", "gather_tail", "solve_levels", "tail_derivatives"]
 
 Array = NDArray[np.float64]
-Positions = NDArray[np.int64]
 
 
 @cached_njit
@@ -91,8 +90,85 @@ def scale_row(blocks: Any, row: Array, lam: Array) -> None:
 
 
 @cached_njit
+def solve_levels(blocks: Any, factors: Array, whitened: Array) -> Array:
+    """Return L^-T times the whitened columns of each sparse level: Omega_ii^-1 Lambda' A_i,later."""
+    solved = whitened.copy()
+    for i in range(len(blocks.factor)):
+        k = blocks.size[blocks.factor[i]]
+        stride = k + blocks.pointer[i + 1] - blocks.pointer[i] + blocks.n_dense
+        base = blocks.values[i]
+        for a in range(k - 1, -1, -1):
+            row = base + a * stride
+            for b in range(a + 1, k):
+                weight, other = factors[i, b, a], base + b * stride
+                for j in range(k, stride):
+                    solved[row + j] -= weight * solved[other + j]
+            scale = 1.0 / factors[i, a, a]
+            for j in range(k, stride):
+                solved[row + j] *= scale
+    return solved
+
+
+@cached_njit
+def gather_tail(blocks: Any, solved: Array, tail: Array) -> Array:
+    """Multiply the solved columns of each level by the tail's adjoint, as far as both belong to the tail."""
+    gathered = np.zeros_like(solved)
+    place = np.empty(widest_level(blocks), np.uint32)
+    for i in range(len(blocks.factor)):
+        k = blocks.size[blocks.factor[i]]
+        width = blocks.pointer[i + 1] - blocks.pointer[i] + blocks.n_dense
+        n_sparse = locate(blocks, i, width, place)
+        for a in range(k):
+            last = blocks.values[i] + (a + 1) * (k + width)
+            first = last - width + n_sparse
+            multiply_symmetric(tail, place[n_sparse:width], solved[first:last], gathered[first:last])
+    return gathered
+
+
+@cached_njit
+def multiply_symmetric(tail: Array, place: NDArray[np.uint32], e: Array, f: Array) -> None:
+    """Add to f the product of e and the rows and columns `place`, ascending, of a symmetric matrix.
+
+    Each entry of its lower triangle is read once and used twice; two rows at a time, as in `subtract_products`.
+    """
+    width = len(place)
+    j = 0
+    while j < width:
+        row, here = tail[place[j]], e[j]
+        columns, values, sums = place[:j], e[:j], f[:j]
+        total = here * row[place[j]]
+        if j + 1 < width:
+            next_row, following = tail[place[j + 1]], e[j + 1]
+            beside = next_row[place[j]]
+            next_total = following * next_row[place[j + 1]] + here * beside
+            total += following * beside
+            for c in range(len(columns)):
+                entry, next_entry = row[columns[c]], next_row[columns[c]]
+                value = values[c]
+                total += value * entry
+                next_total += value * next_entry
+                sums[c] += here * entry + following * next_entry
+            f[j + 1] += next_total
+        else:
+            for c in range(len(columns)):
+                entry = row[columns[c]]
+                total += values[c] * entry
+                sums[c] += here * entry
+        f[j] += total
+        j += 2
+
+
+@cached_njit
 def back_through_levels(
-    blocks: Any, values: Array, tail: Array, lam: Array, gradient: Array, inverses: Array, adjoint: Array
+    blocks: Any,
+    values: Array,
+    factors: Array,
+    solved: Array,
+    gathered: Array,
+    lam: Array,
+    gradient: Array,
+    inverses: Array,
+    adjoint: Array,
 ) -> None:
     """Go back through the sparse levels, last first.
 
@@ -100,46 +176,32 @@ def back_through_levels(
     ----------
     blocks, lam, gradient
         As in `tail_derivatives`.
-    values
-        Values of the sparse levels as they were when each was eliminated.
-    tail
-        The adjoint of the unscaled tail in the lower triangle.
+    values, factors
+        Values of the sparse levels as they were when each was eliminated, and the Cholesky factors of their blocks.
+    solved, gathered
+        From `solve_levels` and `gather_tail`; `gathered` is completed in place.
     inverses
         Filled with the diagonal block of the adjoint of Omega of each level, shape (n_levels, k, k).
     adjoint
-        Room for adjoints of `values`; used when sparse levels meet one another.
+        Filled with the adjoint of `values`, off-diagonal blocks counted once; may be empty unless levels are chained.
     """
-    n_levels = len(blocks.factor)
-    widest = blocks.n_dense
-    for i in range(n_levels):
-        widest = max(widest, blocks.pointer[i + 1] - blocks.pointer[i] + blocks.n_dense)
     size = lam.shape[1]
-    E, F = np.empty((size, widest)), np.empty((size, widest))
-    L, inverse, product = np.empty((size, size)), np.empty((size, size)), np.empty((size, size))
-    place = np.empty(widest, np.int64)
-    for i in range(n_levels - 1, -1, -1):
+    inverse, product = np.empty((size, size)), np.empty((size, size))
+    place = np.empty(widest_level(blocks), np.uint32)
+    for i in range(len(blocks.factor) - 1, -1, -1):
         f = blocks.factor[i]
         k = blocks.size[f]
-        width = forward(blocks, values, i, lam, L, E)
-        for j in range(width):
-            for a in range(k - 1, -1, -1):
-                total = E[a, j]
-                for b in range(a + 1, k):
-                    total -= L[b, a] * E[b, j]
-                E[a, j] = total / L[a, a]
-                F[a, j] = 0.0
-        n_sparse = locate(blocks, i, width, place)
-        if n_sparse > 0:
-            gather_sparse(blocks, adjoint, i, n_sparse, width, place, E, F)
-        gather_tail(tail, k, n_sparse, width, place, E, F)
-        invert(L, k, inverse)
+        width = blocks.pointer[i + 1] - blocks.pointer[i] + blocks.n_dense
+        base, stride = blocks.values[i], k + width
+        if blocks.chained:
+            gather_sparse(blocks, adjoint, i, width, place, solved, gathered)
+        invert(factors[i], k, inverse)
         for a in range(k):
             for b in range(k):
                 total = inverse[a, b]
-                for j in range(width):
-                    total += F[a, j] * E[b, j]
+                for j in range(k, stride):
+                    total += gathered[base + a * stride + j] * solved[base + b * stride + j]
                 inverses[i, a, b] = total
-        base, stride = blocks.values[i], k + width
         for a in range(k):
             for b in range(k):
                 total = 0.0
@@ -152,46 +214,31 @@ def back_through_levels(
                 total = 0.0
                 for c in range(k):
                     total += values[row + c] * product[c, b]
-                for j in range(width):
-                    total -= values[row + k + j] * F[b, j]
+                for j in range(k, stride):
+                    total -= values[row + j] * gathered[base + b * stride + j]
                 gradient[f, a, b] += 2.0 * total
-        if blocks.chained:
+        if adjoint.size:
             for a in range(k):
                 row = base + a * stride
-                for b in range(k):
+                for j in range(stride):
                     total = 0.0
                     for c in range(k):
-                        total += product[a, c] * lam[f, b, c]
-                    adjoint[row + b] = total
-                for j in range(width):
-                    total = 0.0
-                    for c in range(k):
-                        total += lam[f, a, c] * F[c, j]
-                    adjoint[row + k + j] = -total
-
-
-@cached_njit
-def gather_tail(tail: Array, k: int, n_sparse: int, width: int, place: Positions, E: Array, F: Array) -> None:
-    """Add E times the tail's adjoint to F; each entry of the lower triangle is read once and used twice."""
-    for j in range(n_sparse, width):
-        row = tail[place[j]]
-        for a in range(k):
-            here = E[a, j]
-            total = here * row[place[j]]
-            for c in range(n_sparse, j):
-                value = row[place[c]]
-                total += E[a, c] * value
-                F[a, c] += here * value
-            F[a, j] += total
+                        if j < k:
+                            total += product[a, c] * lam[f, j, c]
+                        else:
+                            total -= lam[f, a, c] * gathered[base + c * stride + j]
+                    adjoint[row + j] = total
 
 
 @cached_njit
 def gather_sparse(
-    blocks: Any, adjoint: Array, i: int, n_sparse: int, width: int, place: Positions, E: Array, F: Array
+    blocks: Any, adjoint: Array, i: int, width: int, place: NDArray[np.uint32], solved: Array, gathered: Array
 ) -> None:
-    """Add E times the adjoint of the later sparse levels that level i meets to F."""
+    """Add the solved columns of level i times the adjoint of the later sparse levels that it meets to what it gathered."""
     k = blocks.size[blocks.factor[i]]
+    n_sparse = locate(blocks, i, width, place)
     n_random = width - blocks.n_dense
+    own = k + width
     j = 0
     while j < n_sparse:
         target = blocks.owner[place[j]]
@@ -212,9 +259,10 @@ def gather_sparse(
             for b in range(size):
                 value = adjoint[blocks.values[target] + b * stride + offset]
                 for a in range(k):
-                    F[a, c] += E[a, j + b] * value
+                    row = blocks.values[i] + a * own + k
+                    gathered[row + c] += solved[row + j + b] * value
                     if c >= j + size:
-                        F[a, j + b] += E[a, c] * value
+                        gathered[row + j + b] += solved[row + c] * value
         j += size
 
 

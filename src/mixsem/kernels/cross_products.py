@@ -9,10 +9,57 @@ from numpy.typing import NDArray
 
 from .compiled import cached_njit
 
-__all__ = ["add_rows"]
+__all__ = ["add_rows", "order_rows", "take_rows"]
 
 Array = NDArray[np.float64]
 Positions = NDArray[np.int64]
+
+
+@cached_njit
+def order_rows(codes: NDArray[np.int32], n_levels: int) -> Positions:
+    """Order of the rows by level (a counting sort); empty if they are in order already."""
+    ends = np.zeros(n_levels + 1, np.int64)
+    in_order = True
+    for r in range(len(codes)):
+        ends[codes[r] + 1] += 1
+        in_order = in_order and (r == 0 or codes[r] >= codes[r - 1])
+    if in_order:
+        return np.empty(0, np.int64)
+    for i in range(n_levels):
+        ends[i + 1] += ends[i]
+    order = np.empty(len(codes), np.int64)
+    for r in range(len(codes)):
+        order[ends[codes[r]]] = r
+        ends[codes[r]] += 1
+    return order
+
+
+@cached_njit
+def take_rows(
+    X: Array, order: Positions, begin: int, center: Array, scale: Array, weights: Array, out: Array, first: int
+) -> None:
+    """Write centred, scaled and weighted rows of X into columns of `out` from column `first` on.
+
+    Parameters
+    ----------
+    X
+        Shape (n, p).
+    order
+        Order of the rows; empty if they come as they are.
+    begin
+        First row, in that order; there are as many as `out` has.
+    center, scale
+        Of each column, length p.
+    weights
+        What rows are multiplied by, length n; empty for ones.
+    out
+        Shape (rows, first + p or more).
+    """
+    for i in range(out.shape[0]):
+        r = order[begin + i] if order.size else begin + i
+        weight = weights[r] if weights.size else 1.0
+        for j in range(X.shape[1]):
+            out[i, first + j] = weight * (X[r, j] - center[j]) / scale[j]
 
 
 @cached_njit
@@ -72,6 +119,9 @@ def add_rows(
     n_factors, largest = column_of.shape
     m = blocks.n_dense
     z = np.empty((n_factors, largest))
+    # Rows of one level in a row: where its columns are is looked up in a table instead of searched.
+    table = np.empty(blocks.n_sparse + blocks.n_tail, np.int64)
+    previous, tabulated = -1, -1
     for r in range(dense.shape[0]):
         weight = dense[r, 0]
         for f in range(n_factors):
@@ -85,6 +135,12 @@ def add_rows(
             if i >= 0:
                 first, last = blocks.pointer[i], blocks.pointer[i + 1]
                 base, stride = blocks.values[i], k + last - first + m
+                if f == 0 and n_factors > 1:
+                    if i == previous and i != tabulated:
+                        for at in range(first, last):
+                            table[blocks.columns[at]] = at - first
+                        tabulated = i
+                    previous = i
                 for a in range(k):
                     row = base + a * stride
                     for b in range(k):
@@ -94,7 +150,8 @@ def add_rows(
                 for g in range(n_factors):
                     start = scalar[offset[g] + codes[g, begin + r]]
                     if start > scalar[node]:
-                        at = find(blocks.columns, first, last, start) - first + k
+                        at = table[start] if i == tabulated else find(blocks.columns, first, last, start) - first
+                        at += k
                         for a in range(k):
                             for b in range(blocks.size[g]):
                                 values[base + a * stride + at + b] += z[f, a] * z[g, b]

@@ -27,7 +27,7 @@ def unique_pairs(first: Codes, n_first: int, second: Codes, n_second: int) -> tu
     Returns
     -------
     tuple
-        Pointers, length n_first + 1, into the second array: levels of the second factor, ascending.
+        Pointers, length n_first + 1, into the second array: levels of the second factor, as they come.
     """
     rows = np.zeros(n_first + 1, np.int64)
     for r in range(len(first)):
@@ -43,13 +43,11 @@ def unique_pairs(first: Codes, n_first: int, second: Codes, n_second: int) -> tu
     pointer = np.zeros(n_first + 1, np.int64)
     found = 0
     for i in range(n_first):  # the distinct partners of level i move to the front of what was read already
-        begin = found
         for r in range(rows[i], rows[i + 1]):
             if seen[partner[r]] != i:
                 seen[partner[r]] = i
                 partner[found] = partner[r]
                 found += 1
-        partner[begin:found] = np.sort(partner[begin:found])
         pointer[i + 1] = found
     return pointer, partner[:found].astype(np.int64)
 
@@ -75,7 +73,7 @@ def fill_pattern(
     Returns
     -------
     tuple
-        Number of levels before that stop; pointers and columns of their patterns.
+        Number of levels before that stop; pointers and columns of their patterns, as they come.
     """
     n = len(pointer) - 1
     filled = np.empty(max(16, 2 * len(columns)), np.int64)
@@ -105,10 +103,11 @@ def fill_pattern(
             c = sibling[c]
         if i >= n_free and found - begin + 1 > dense_share * room:
             return i, out[: i + 1], filled[:begin]
-        filled[begin:found] = np.sort(filled[begin:found])
         out[i + 1] = found
         if found > begin:
             parent = filled[begin]
+            for at in range(begin + 1, found):
+                parent = min(parent, filled[at])
             sibling[i] = child[parent]
             child[parent] = i
     return n, out, filled[:found]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,6 +56,13 @@ class Layout:
     level: Positions
     tail_level: Positions
 
+    @cached_property
+    def by_panels(self) -> bool:
+        """Whether most levels meet most of the tail, so that dense linear algebra is faster than loops."""
+        from ..kernels.blocked_panels import are_dense
+
+        return are_dense(self.blocks)
+
     @property
     def n_values(self) -> int:
         """Values of sparse levels."""
@@ -67,8 +75,8 @@ class Layout:
 
     @property
     def gigabytes(self) -> float:
-        """Memory of a fit, twice the values and three times the tail: A, the working copy and its optimiser."""
-        return 8e-9 * ((3 if self.blocks.chained else 1) * self.n_values + 2 * self.n_columns**2)
+        """Memory of a fit: A, its factor and its adjoint, each with the tail, and what levels need in between."""
+        return 8e-9 * ((6 if self.blocks.chained else 4) * self.n_values + 3 * self.n_columns**2)
 
 
 def arrange(codes: Sequence[Codes], n_levels: Sequence[int], sizes: Sequence[int], n_dense: int) -> Layout:
@@ -95,6 +103,7 @@ def arrange(codes: Sequence[Codes], n_levels: Sequence[int], sizes: Sequence[int
     order, pointer, columns = _meetings(codes, n_levels)
     n = len(order)
     n_sparse, pointer, columns = fill_pattern(pointer, columns, n_levels[0], DENSE_SHARE)
+    columns = _ascending(pointer, columns, n)
     factor = np.repeat(np.arange(len(n_levels)), n_levels)[order]
     size = np.asarray(sizes, dtype=np.int64)[factor]
     start = np.concatenate([[0], np.cumsum(size)])
@@ -144,6 +153,15 @@ def _meetings(codes: Sequence[Codes], n_levels: Sequence[int]) -> tuple[Position
     meeting = coo_array((np.ones(len(row), np.int8), (row, column)), shape=(total, total))
     sorted_rows = meeting.tocsc().tocsr()  # twice a counting sort: columns ascend within rows
     return order, sorted_rows.indptr.astype(np.int64), sorted_rows.indices.astype(np.int64)
+
+
+def _ascending(pointer: Positions, columns: Positions, n: int) -> Positions:
+    """The columns of each level in ascending order."""
+    from scipy.sparse import csr_array
+
+    rows = csr_array((np.empty(len(columns), np.int8), columns, pointer), shape=(len(pointer) - 1, n))
+    rows.sort_indices()
+    return rows.indices.astype(np.int64)
 
 
 def _blocks(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .engine import criterion, decompose, gradient
+from .engine import Decomposition, criterion, decompose, gradient
 from .products import Products
 from .theta import ThetaMap
 
@@ -28,11 +28,14 @@ class Evaluation:
         The criterion; infinite if it cannot be computed there.
     slope
         Derivatives by the entries of the relative covariance factors, shape (F, k, k); empty if not asked for.
+    r2
+        Penalised residual sum of squares.
     """
 
     phi: Array
     value: float
     slope: Array
+    r2: float = np.nan
 
 
 @dataclass(eq=False)
@@ -55,6 +58,7 @@ class Objective:
     n_values: int = 0
     n_slopes: int = 0
     best: Evaluation | None = field(default=None)
+    _rooms: tuple[Array, Array] | None = field(default=None, repr=False)
 
     def evaluate(self, phi: Array, slope: bool = True) -> Evaluation:
         """Evaluate at phi."""
@@ -62,17 +66,28 @@ class Objective:
         self.n_values += not slope
         self.n_slopes += slope
         lam = self.theta_map.stacked(phi)
-        parts = decompose(self.products, lam) if np.isfinite(phi).all() else None
+        if self._rooms is None:
+            self._rooms = np.empty_like(self.products.tail), np.empty_like(self.products.tail)
+        parts = decompose(self.products, lam, self._rooms[0]) if np.isfinite(phi).all() else None
         if parts is None or not parts.r2 > 0.0:
             return Evaluation(phi, np.inf, np.zeros_like(lam))
         value = criterion(self.products, parts, self.reml)
-        found = Evaluation(phi, value, gradient(self.products, parts, self.reml) if slope else np.zeros(0))
+        found = Evaluation(phi, value, self._slope(parts) if slope else np.zeros(0), parts.r2)
         if self.best is None or value < self.best.value:
             self.best = found
         return found
 
+    def _slope(self, parts: Decomposition) -> Array:
+        assert self._rooms is not None
+        return gradient(self.products, parts, self.reml, room=self._rooms[1])
+
     @property
     def noise(self) -> float:
-        """Differences of values below this are rounding: sums over rows carry a relative error of about 1e-15."""
-        value = 1.0 if self.best is None else abs(self.best.value)
-        return 4e-15 * max(value, float(self.products.n))
+        """Differences of values below this are rounding.
+
+        The residual sum of squares is what elimination leaves of the response's, with the relative error of that.
+        """
+        if self.best is None:
+            return 0.0
+        lost = self.products.tail[-1, -1] / self.best.r2
+        return 1e-14 * (abs(self.best.value) + self.products.n * float(lost))

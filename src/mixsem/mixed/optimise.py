@@ -15,11 +15,11 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from ..errors import OptionError, did_you_mean
 from .objective import Evaluation, Objective
 from .theta import lower_factor
+from .threads import few_threads
 
 __all__ = ["METHODS", "Method", "Optimizer", "Trace", "minimise"]
 
@@ -31,8 +31,6 @@ METHODS: tuple[Method, ...] = ("lbfgsb", "bfgs", "slsqp", "tnc", "trust-constr",
 EM_STEPS = 2
 #: The search ends when a Newton step would lower the criterion by less than the square of this.
 NEWTON_TOLERANCE = 1e-5
-#: Matrices below this many columns are factorised by one thread: handing them out costs more than it saves.
-THREADED_COLUMNS = 1500
 #: Standard deviations, relative to the residual one, that are called zero if that costs nothing.
 ZERO = 1e-4
 
@@ -88,6 +86,8 @@ class Trace:
         What the optimiser said.
     restarts
         Restarts from the boundary that found a better solution.
+    gain
+        By how much a Newton step would lower the criterion at the end, with the curvature of complete data.
     """
 
     method: str
@@ -97,6 +97,7 @@ class Trace:
     converged: bool
     message: str
     restarts: int
+    gain: float = np.nan
 
 
 def minimise(objective: Objective, optimizer: Optimizer, start: Array | None = None) -> tuple[Evaluation, Trace]:
@@ -117,20 +118,19 @@ def minimise(objective: Objective, optimizer: Optimizer, start: Array | None = N
         The best evaluation, signs and zeros made canonical, and how the search went.
     """
     began = time.perf_counter()
-    threads = 1 if len(objective.products.tail) < THREADED_COLUMNS else None
     restarts = 0
-    with threadpool_limits(limits=threads, user_api="blas"):
+    with few_threads(len(objective.products.tail)):
         best = objective.evaluate(objective.theta_map.start if start is None else start)
         search: Callable[[Objective, Optimizer, Evaluation], tuple[Evaluation, bool, str]]
         search = _from_em if optimizer.method == "lbfgsb" else _plain
         best, converged, message = search(objective, optimizer, best)
         while optimizer.restart and restarts < 3:
-            inside = _inside(objective, best)
+            inside = step_inside(objective, best)
             if inside is None:
                 break
             best, converged, message = search(objective, optimizer, inside)
             restarts += 1
-        best = _canonical(objective, best)
+        best = canonical_solution(objective, best)
     trace = Trace(
         optimizer.method,
         objective.n_values + objective.n_slopes,
@@ -139,8 +139,22 @@ def minimise(objective: Objective, optimizer: Optimizer, start: Array | None = N
         converged,
         message,
         restarts,
+        float((relative_slope(objective, best) ** 2).sum() / 2.0),
     )
     return best, trace
+
+
+def relative_units(objective: Objective) -> Array:
+    """What complete data would determine each relative change of lambda to."""
+    theta_map = objective.theta_map
+    levels = np.asarray(objective.products.layout.n_levels, dtype=float)[theta_map.factor]
+    return np.asarray(1.0 / np.sqrt(levels * np.where(theta_map.is_diagonal, 4.0, 2.0)))
+
+
+def relative_slope(objective: Objective, found: Evaluation) -> Array:
+    """The gradient in coordinates in which complete data would have curvature 1."""
+    by_change = np.swapaxes(relative_basis(objective, found.phi), 1, 2) @ found.slope
+    return np.asarray(objective.theta_map.pick(by_change) * relative_units(objective))
 
 
 def _from_em(objective: Objective, optimizer: Optimizer, best: Evaluation) -> tuple[Evaluation, bool, str]:
@@ -148,20 +162,20 @@ def _from_em(objective: Objective, optimizer: Optimizer, best: Evaluation) -> tu
     from scipy.optimize import minimize
 
     for _ in range(EM_STEPS):
-        moved = objective.evaluate(_em_step(objective, best))
+        moved = objective.evaluate(em_step(objective, best))
         if moved.value >= best.value:
             break
         best = moved
-    base, basis = objective.theta_map.stacked(best.phi), _basis(objective, best.phi)
+    base, basis = objective.theta_map.stacked(best.phi), relative_basis(objective, best.phi)
     theta_map, f0 = objective.theta_map, best.value
-    levels = np.asarray(objective.products.layout.n_levels, dtype=float)[theta_map.factor]
-    unit = 1.0 / np.sqrt(levels * np.where(theta_map.is_diagonal, 4.0, 2.0))
+    unit = relative_units(objective)
 
     def slope_of(found: Evaluation, unit: Array) -> Array:
         return theta_map.pick(np.swapaxes(basis, 1, 2) @ found.slope) * unit
 
     newton = float(np.linalg.norm(slope_of(best, unit)))  # square root of what a Newton step would gain
-    if newton < NEWTON_TOLERANCE:
+    tolerance = max(NEWTON_TOLERANCE, np.sqrt(objective.noise))
+    if newton < tolerance:
         return best, True, "a Newton step would change nothing"
     unit = unit * newton  # L-BFGS-B makes its first step of length 1: now that is the Newton step
     first = best
@@ -177,7 +191,7 @@ def _from_em(objective: Objective, optimizer: Optimizer, best: Evaluation) -> tu
         method="L-BFGS-B",
         options={
             "ftol": objective.noise,
-            "gtol": newton * NEWTON_TOLERANCE,
+            "gtol": newton * tolerance,
             "maxfun": optimizer.max_evaluations,
             "maxls": 30,
         },
@@ -187,7 +201,7 @@ def _from_em(objective: Objective, optimizer: Optimizer, best: Evaluation) -> tu
     return best, result.status != 1, str(result.message)
 
 
-def _em_step(objective: Objective, best: Evaluation) -> Array:
+def em_step(objective: Objective, best: Evaluation) -> Array:
     """One EM step: Sigma - Sigma G Sigma / n_f with G the derivative by Sigma, in terms of lambda and its slope."""
     theta_map, lam = objective.theta_map, objective.theta_map.stacked(best.phi)
     moved = lam.copy()
@@ -204,7 +218,7 @@ def _em_step(objective: Objective, best: Evaluation) -> Array:
     return theta_map.canonical(theta_map.pick(moved))
 
 
-def _basis(objective: Objective, phi: Array) -> Array:
+def relative_basis(objective: Objective, phi: Array) -> Array:
     """Units of relative change: lambda itself, kept from being singular."""
     theta_map, lam = objective.theta_map, objective.theta_map.stacked(phi)
     basis = np.zeros_like(lam)
@@ -254,7 +268,7 @@ def _plain(objective: Objective, optimizer: Optimizer, best: Evaluation) -> tupl
     return (found if found.value <= best.value else best), bool(result.success), str(result.message)
 
 
-def _inside(objective: Objective, best: Evaluation) -> Evaluation | None:
+def step_inside(objective: Objective, best: Evaluation) -> Evaluation | None:
     """A better point just inside the boundary, if there is one: an edge can trap a search."""
     theta_map, lam = objective.theta_map, objective.theta_map.stacked(best.phi)
     for t, shape in enumerate(theta_map.terms):
@@ -272,13 +286,16 @@ def _inside(objective: Objective, best: Evaluation) -> Evaluation | None:
     return None
 
 
-def _canonical(objective: Objective, best: Evaluation) -> Evaluation:
+def canonical_solution(objective: Objective, best: Evaluation) -> Evaluation:
     """The same solution with diagonals not below 0, and exactly 0 where that is no worse."""
     theta_map = objective.theta_map
     phi = theta_map.canonical(best.phi)
     near = theta_map.is_diagonal & (phi < ZERO)
+    # Lower triangular factors become canonical by turning the signs of columns.
+    turned = np.where(np.diagonal(theta_map.stacked(best.phi), axis1=1, axis2=2) < 0.0, -1.0, 1.0)
+    best = Evaluation(phi, best.value, best.slope * turned[:, None, :])
     if not near.any():
-        return Evaluation(phi, best.value, best.slope)
+        return best
     zeroed = objective.evaluate(np.where(near, 0.0, phi))
     no_worse = zeroed.value <= best.value + 10 * objective.noise + 1e-9
-    return zeroed if no_worse else Evaluation(phi, best.value, best.slope)
+    return zeroed if no_worse else best

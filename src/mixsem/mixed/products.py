@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["Products", "cross_products"]
 
 Array = NDArray[np.float64]
+Codes = NDArray[np.int32]
 
 #: Rows that are centred, scaled and multiplied at a time: few enough to stay in the processor's cache.
 CHUNK = 16_384
+#: With more values than this, which no longer fit in the cache, rows are taken in the order of the largest factor.
+MANY_VALUES = 30_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,14 +78,13 @@ def cross_products(design: Design, y: Array, layout: Layout | None = None, scali
     blocks = layout.blocks
     values, border = np.zeros(layout.n_values), np.zeros((blocks.n_tail, p + 1))
     tail = np.zeros((layout.n_columns, layout.n_columns))
-    codes = np.stack([f.codes for f in design.factors])
     column_of = _column_of(design, widths)
     dense_products = np.zeros((p + 1, p + 1))
-    for begin, Z, dense in _chunks(design, y, scaling):
+    for codes, Z, dense in _chunks(design, y, scaling, layout.n_values > MANY_VALUES):
         inner = dense[:, 1:]
         dense_products += inner.T @ inner
         add_rows(
-            blocks, codes, begin, Z, dense, column_of, layout.scalar, layout.level, layout.offset, values, tail, border
+            blocks, codes, 0, Z, dense, column_of, layout.scalar, layout.level, layout.offset, values, tail, border
         )
     tail[blocks.n_tail :, : blocks.n_tail] = border.T
     tail[blocks.n_tail :, blocks.n_tail :] = dense_products
@@ -103,25 +105,29 @@ def _column_of(design: Design, widths: list[int]) -> NDArray[np.int64]:
     return column_of
 
 
-def _chunks(design: Design, y: Array, scaling: Scaling) -> Iterator[tuple[int, Array, Array]]:
-    """First row, random-effect columns, and [sqrt(w), X, y] times sqrt(w) of some rows at a time."""
+def _chunks(design: Design, y: Array, scaling: Scaling, ordered: bool) -> Iterator[tuple[Codes, Array, Array]]:
+    """Levels, random-effect columns, and [sqrt(w), X, y] times sqrt(w) of some rows at a time.
+
+    If `ordered`, rows come in the order of the largest factor, so that what belongs to one level is added up in one go.
+    """
+    from ..kernels.cross_products import order_rows, take_rows
+
     n, p = design.X.shape
+    largest = design.factors[0]
+    order = order_rows(largest.codes, len(largest.levels)) if ordered else np.empty(0, np.int64)
+    root = np.empty(0) if design.weights is None else np.sqrt(design.weights)
     slopes = [(t.Z, s) for t, s in zip(design.terms, scaling.random, strict=True) if t.Z is not None]
-    width = sum(Z.shape[1] for Z, _ in slopes)
+    response = (y[:, None], np.array([scaling.response]), np.ones(1))
     for begin in range(0, n, CHUNK):
-        rows = slice(begin, min(begin + CHUNK, n))
-        size = rows.stop - begin
-        dense = np.empty((size, p + 2))
-        dense[:, 1 : p + 1] = (design.X[rows] - scaling.fixed.center) / scaling.fixed.scale
-        dense[:, p + 1] = y[rows] - scaling.response
-        if design.weights is None:
-            dense[:, 0] = 1.0
-        else:
-            dense[:, 0] = np.sqrt(design.weights[rows])
-            dense[:, 1:] *= dense[:, :1]
-        Z = np.empty((size, width))
+        end = min(begin + CHUNK, n)
+        rows: slice | NDArray[np.int64] = order[begin:end] if len(order) else slice(begin, end)
+        dense = np.empty((end - begin, p + 2))
+        dense[:, 0] = root[rows] if len(root) else 1.0
+        take_rows(design.X, order, begin, scaling.fixed.center, scaling.fixed.scale, root, dense, 1)
+        take_rows(response[0], order, begin, *response[1:], root, dense, p + 1)
+        Z = np.empty((end - begin, sum(columns.shape[1] for columns, _ in slopes)))
         at = 0
         for columns, scale in slopes:
-            Z[:, at : at + columns.shape[1]] = (columns[rows] - scale.center) / scale.scale
+            take_rows(columns, order, begin, scale.center, scale.scale, np.empty(0), Z, at)
             at += columns.shape[1]
-        yield begin, Z, dense
+        yield np.stack([f.codes[rows] for f in design.factors]), Z, dense
