@@ -234,7 +234,7 @@ def back_through_levels(
 def gather_sparse(
     blocks: Any, adjoint: Array, i: int, width: int, place: NDArray[np.uint32], solved: Array, gathered: Array
 ) -> None:
-    """Add the solved columns of level i times the adjoint of the later sparse levels that it meets to what it gathered."""
+    """Add the solved columns of level i times the adjoint of the later sparse levels that it meets."""
     k = blocks.size[blocks.factor[i]]
     n_sparse = locate(blocks, i, width, place)
     n_random = width - blocks.n_dense
