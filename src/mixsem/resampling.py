@@ -1,0 +1,14 @@
+"""One name for every bootstrap: ``mixsem.bootstrap`` of equations, of mixtures, and of linear mixed models.
+
+Importing this module teaches `bootstrap` what to do with a `MixedFit`.
+"""
+
+from __future__ import annotations
+
+from .mixed.bootstrap import bootstrap_mixed
+from .mixed.fit import MixedFit
+from .mixtures.bootstrap import bootstrap
+
+__all__ = ["bootstrap"]
+
+bootstrap.register(MixedFit)(bootstrap_mixed)
