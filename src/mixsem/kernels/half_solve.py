@@ -75,7 +75,7 @@ def quadratic_forms(
     lam
         Relative covariance factors, shape (F, k, k).
     inverse
-        Lambda times inverse times Lambda' of the tail's random part, shape (n_tail, n_tail).
+        Lambda times inverse times Lambda' of the tail's random part: the first n_tail rows and columns.
     root
         Rows of L^-1 that belong to fixed effects, transposed; those of the tail's levels times Lambda. Shape
         (n_tail + p, p).
@@ -188,7 +188,7 @@ def solve_first(
         fixed_effects(root, touched, tail, room.fixed, unit_fixed[a])
         weighed[a] = 0.0
         for c in touched:
-            weighed[a] += tail[c] * inverse[c]
+            weighed[a] += tail[c] * inverse[c, : len(tail)]
         columns = nonzero(blocks, room, n_visited, n_touched)
         for c in columns:
             unit[a, c] = room.v[c]

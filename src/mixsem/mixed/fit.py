@@ -1,24 +1,28 @@
-"""A fitted linear mixed model."""
+"""A fitted linear mixed model: what can be asked of it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ..display import Displayed
-from ..errors import Notice
+from .estimates import MixedEstimates
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .design import Design
-    from .linear import LinearMixedModel
-    from .model import CompiledMixedModel, State
-    from .optimise import Trace
+    from ..data.columns import FrameLike
+    from .ddf import Inference
+    from .optimise import Optimizer
+    from .predict import IntervalKind, NewLevels
+    from .random_effects import RandomEffects
+    from .residual_kinds import ResidualKind
+    from .simulate import SimulatedRandom
+    from .varcorr import VarCorr
 
 __all__ = ["MixedFit"]
 
@@ -26,7 +30,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MixedFit(Displayed):
+class MixedFit(MixedEstimates):
     """A linear mixed model fitted by REML or maximum likelihood.
 
     Attributes
@@ -38,7 +42,7 @@ class MixedFit(Displayed):
     theta
         Elements of the relative covariance factors, in lme4's order.
     sigma
-        Residual standard deviation (of a row with weight 1).
+        Residual standard deviation (of a row with weight 1, in the first level where there are several variances).
     objective
         The REML criterion, or -2 log-likelihood.
     state
@@ -47,117 +51,286 @@ class MixedFit(Displayed):
         How the search went.
     notices
         Statistical trouble.
+    residual
+        The estimated structure of the residuals; None if they are independent with one variance.
+
+    Notes
+    -----
+    The criterion itself is at hand, at any theta and in the units of the data: ``fit.model.criterion(theta, reml)``
+    (also with ``sigma=``), its exact ``gradient(theta, reml)``, ``state(theta)`` (fixed effects, random effects,
+    determinants) and ``conditional_covariances(theta)``. None of them reads the rows again. `theta_names` tells the
+    elements of theta.
+
+    Examples
+    --------
+    >>> from mixsem import lmer
+    >>> from mixsem.data import sleepstudy
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", sleepstudy())
+    >>> fit.varcorr
+    -------------------------------------
+    Groups    Name         Std.Dev.  Corr
+    -------------------------------------
+    Subject   (Intercept)    24.740
+              Days            5.922  0.07
+    Residual                 25.592
+    -------------------------------------
+    >>> value, slope = fit.model.gradient(fit.theta)
+    >>> round(float(value), 4), bool(abs(slope).max() < 0.01)
+    (1743.6283, True)
     """
 
-    specification: LinearMixedModel
-    model: CompiledMixedModel
-    theta: Array
-    sigma: float
-    objective: float
-    state: State
-    trace: Trace
-    notices: tuple[Notice, ...]
+    @cached_property
+    def varcorr(self) -> VarCorr:
+        """Standard deviations, covariances and correlations of the random effects, and shares of the variance."""
+        from .varcorr import varcorr
 
-    @property
-    def formula(self) -> str:
-        """The formula."""
-        return self.specification.formula
-
-    @property
-    def reml(self) -> bool:
-        """Whether it was fitted by REML."""
-        return self.specification.reml
-
-    @property
-    def design(self) -> Design:
-        """The matrices."""
-        return self.model.design
-
-    @property
-    def beta(self) -> Array:
-        """Fixed effects, length p."""
-        return self.state.beta
-
-    @property
-    def fixef(self) -> pd.Series:
-        """Fixed effects by name."""
-        import pandas as pd
-
-        return pd.Series(self.beta, index=list(self.design.fixed_names), name="estimate")
-
-    @property
-    def vcov(self) -> pd.DataFrame:
-        """Covariance matrix of the fixed effects; theta is taken as known."""
-        import pandas as pd
-
-        names = list(self.design.fixed_names)
-        return pd.DataFrame(self.sigma**2 * self.state.unscaled_vcov, index=names, columns=names)
-
-    @property
-    def se(self) -> pd.Series:
-        """Standard errors of the fixed effects."""
-        import pandas as pd
-
-        values = self.sigma * np.sqrt(np.diagonal(self.state.unscaled_vcov))
-        return pd.Series(values, index=list(self.design.fixed_names), name="se")
-
-    @property
-    def nobs(self) -> int:
-        """Rows."""
-        return self.model.n
-
-    @property
-    def n_params(self) -> int:
-        """Fixed effects, elements of theta, and sigma."""
-        return self.model.p + len(self.theta) + 1
-
-    @property
-    def df_residual(self) -> int:
-        """Rows less parameters."""
-        return self.nobs - self.n_params
-
-    @property
-    def loglik(self) -> float:
-        """Log-likelihood; restricted if fitted by REML."""
-        return -0.5 * self.objective
-
-    @property
-    def deviance(self) -> float:
-        """-2 log-likelihood at these parameters, never restricted; profiled over sigma as in lme4."""
-        return self.model.criterion(self.theta, reml=False) if self.reml else self.objective
-
-    @property
-    def aic(self) -> float:
-        """Akaike's criterion, from `loglik`."""
-        return self.objective + 2.0 * self.n_params
-
-    @property
-    def bic(self) -> float:
-        """The Bayesian criterion with the number of rows, from `loglik`."""
-        return self.objective + float(np.log(self.nobs)) * self.n_params
-
-    @property
-    def theta_names(self) -> tuple[str, ...]:
-        """Names of the elements of theta, as in lme4."""
-        return self.model.theta_map.names
+        return varcorr(self)
 
     @cached_property
-    def random_part(self) -> Array:
-        """Z b of each row."""
-        total = np.zeros(self.nobs)
-        for t, term in enumerate(self.design.terms):
-            b = self.state.b[term.factor][:, self.model.theta_map.places(t)]
-            rows = b[self.design.factors[term.factor].codes]
-            total += rows[:, 0] if term.Z is None else (term.Z * rows).sum(axis=1)
-        return total
+    def satterthwaite(self) -> Inference:
+        """What tests of the fixed effects by Satterthwaite's method need: in large models worth computing once."""
+        from .ddf import Inference, method_of
 
-    @property
-    def fixed_part(self) -> Array:
-        """X beta of each row, with the offset."""
-        total = self.design.X @ self.beta
-        return total if self.design.offset is None else total + self.design.offset
+        return Inference(self, "satterthwaite", method_of(self, "satterthwaite"))
 
-    @property
-    def fitted(self) -> Array:
-        """Fitted values of each row, random effects included."""
-        return self.fixed_part + self.random_part
+    @cached_property
+    def ranef(self) -> RandomEffects:
+        """Conditional modes of the random effects, with their covariances given fixed effects and theta.
+
+        Examples
+        --------
+        >>> from mixsem import lmer
+        >>> from mixsem.data import sleepstudy
+        >>> lmer("Reaction ~ Days + (Days | Subject)", sleepstudy()).ranef.frame.head(2).round(3)
+             group level       effect  estimate      sd
+        0  Subject   308  (Intercept)     2.259  12.071
+        1  Subject   309  (Intercept)   -40.399  12.071
+        """
+        from .random_effects import random_effects
+
+        return random_effects(self)
+
+    def coef(self, group: str | None = None) -> pd.DataFrame | dict[str, pd.DataFrame]:
+        """Coefficients of each level: fixed plus random effects.
+
+        Parameters
+        ----------
+        group
+            A grouping factor; its frame comes back. Without one, those of all factors by their names.
+
+        Returns
+        -------
+        pandas.DataFrame or dict
+            A row per level, a column per coefficient; those that do not vary over the levels are the fixed effects.
+
+        Raises
+        ------
+        OptionError
+            If there is no such factor.
+
+        Examples
+        --------
+        >>> from mixsem import lmer
+        >>> from mixsem.data import sleepstudy
+        >>> lmer("Reaction ~ Days + (Days | Subject)", sleepstudy()).coef("Subject").head(1).round(2)
+                 (Intercept)   Days
+        Subject
+        308           253.66  19.67
+        """
+        from .random_effects import level_coefficients
+
+        return level_coefficients(self, group)
+
+    def residuals(self, kind: ResidualKind = "response") -> Array:
+        """Residuals of the rows of the fit, random effects taken into account.
+
+        Parameters
+        ----------
+        kind
+            ``"response"``: response less fitted value. ``"pearson"``: times the square root of the row's weight
+            (divided by its standard deviation relative to sigma). ``"scaled"``: that divided by sigma, as in lme4's
+            summary. ``"normalized"``: scaled, and made independent where residuals are autocorrelated.
+
+        Returns
+        -------
+        NDArray
+            (n,).
+        """
+        from .residual_kinds import residuals_of
+
+        return residuals_of(self, kind)
+
+    def hat_values(self) -> Array:
+        """Diagonal of the hat matrix, (n,): the derivative of each fitted value by its response, theta known.
+
+        Their sum is between the number of fixed effects and that plus the number of random effects: the effective
+        number of parameters of the mean. Demidenko & Stukel (2005), doi 10.1002/sim.1974; as lme4's ``hatvalues``.
+
+        Examples
+        --------
+        >>> from mixsem import lmer
+        >>> from mixsem.data import sleepstudy
+        >>> round(float(lmer("Reaction ~ Days + (Days | Subject)", sleepstudy()).hat_values().sum()), 3)
+        29.022
+        """
+        from .hat_values import hat_values
+
+        return hat_values(self)
+
+    def predict(
+        self,
+        newdata: FrameLike | None = None,
+        *,
+        random: str | Iterable[str] = "all",
+        new_levels: NewLevels = "error",
+        interval: IntervalKind | None = None,
+        level: float = 0.95,
+        seed: int | None = None,
+        weights: str | ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Array | pd.DataFrame:
+        """Predict the response of rows.
+
+        Parameters
+        ----------
+        newdata
+            Any table with the predictors; the rows of the fit if none is given.
+        random
+            Random effects that count: ``"all"``, ``"none"``, or one or more grouping factors (``"Subject"``) or terms
+            (``"(1 | plate)"``). Those left out are 0: the prediction is for a typical level, and intervals are too.
+        new_levels
+            What happens to levels that the fit does not know: an error, ``"population"`` (their random effects are 0),
+            or ``"draw"`` (random effects drawn from their distribution, the same for all rows of a level).
+        interval
+            ``"confidence"``: limits for the mean of a row, with the uncertainty of fixed and random effects together.
+            ``"prediction"``: limits for a new response, with the residual variance too. Random effects of new levels
+            contribute their variance. Theta and sigma are taken as known, and quantiles are normal: with few levels
+            intervals are too short.
+        level
+            Their coverage.
+        seed
+            Makes draws of new levels repeatable.
+        weights
+            Weights of the rows of newdata for prediction intervals, numbers or a column's name; 1 if not given.
+        offset
+            Offset of the rows of newdata, if the fit had one that was given as numbers. Offsets with names are found in
+            newdata.
+
+        Returns
+        -------
+        NDArray or pandas.DataFrame
+            (m,) predictions; with an interval a frame of fit, se (standard deviation of the error), lower, upper. NaN
+            in rows where a predictor or a grouping variable is missing.
+
+        Raises
+        ------
+        DataError
+            If newdata lacks a column, or has new levels under ``new_levels="error"``.
+        OptionError
+            If an argument is none of what is allowed.
+
+        Examples
+        --------
+        >>> from mixsem import lmer
+        >>> from mixsem.data import sleepstudy
+        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", sleepstudy())
+        >>> new = {"Days": [0, 9, 9], "Subject": [308, 308, 999]}
+        >>> fit.predict(new, new_levels="population", interval="confidence").round(1)
+             fit    se  lower  upper
+        0  253.7  12.3  229.6  277.7
+        1  430.7  13.9  403.5  457.8
+        2  345.6  62.0  224.2  467.1
+        """
+        from .predict import predict
+
+        return predict(self, newdata, random, new_levels, interval, level, seed, weights, offset)
+
+    def simulate(self, n: int = 1, seed: int | None = None, *, random: SimulatedRandom = "new") -> Array:
+        """Simulate responses of the rows of the fit.
+
+        Parameters
+        ----------
+        n
+            Number of simulations.
+        seed
+            Makes them repeatable.
+        random
+            ``"new"``: random effects are drawn anew (the parametric bootstrap); ``"conditional"``: they stay as they
+            were estimated, and residuals alone are drawn.
+
+        Returns
+        -------
+        NDArray
+            (rows of the fit, n) responses, offsets included: columns are what `refit` takes.
+
+        Examples
+        --------
+        >>> from mixsem import lmer
+        >>> from mixsem.data import sleepstudy
+        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", sleepstudy())
+        >>> fit.refit(fit.simulate(seed=1)[:, 0]).nobs
+        180
+        """
+        from .simulate import simulate_fit
+
+        return simulate_fit(self, n, seed, random)
+
+    def refit(self, y: ArrayLike | None = None) -> MixedFit:
+        """Fit the same model to another response.
+
+        Parameters
+        ----------
+        y
+            (n,) responses of the rows of the fit, or of all rows of its table; the same response if not given.
+
+        Raises
+        ------
+        OptionError, DataError
+            If it has another length, or missing values.
+        """
+        from .refit import refit
+
+        return refit(self, y)
+
+    def update(
+        self,
+        formula: str | None = None,
+        data: FrameLike | None = None,
+        *,
+        reml: bool | None = None,
+        weights: str | ArrayLike | None = None,
+        offset: str | ArrayLike | None = None,
+        optimizer: Optimizer | None = None,
+    ) -> MixedFit:
+        """Fit a variation of the model.
+
+        Parameters
+        ----------
+        formula
+            A change, as in R: dots stand for the old response and the old right side, ``". ~ . + x - (1 | g)"``.
+        data
+            Another table, or the same again where the new formula needs further columns: a fit keeps the columns that
+            it used, complete rows only.
+        reml, optimizer
+            As in `lmer`; as before if not given.
+        weights, offset
+            As in `lmer`; as before if not given, which with other data is refused.
+
+        Raises
+        ------
+        ModelSyntaxError
+            If the change cannot be read, or takes away what is not there.
+        DataError
+            If the fit does not keep a column that the new formula needs.
+
+        Examples
+        --------
+        >>> from mixsem import lmer
+        >>> from mixsem.data import sleepstudy
+        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", sleepstudy())
+        >>> fit.update("~ . - (Days | Subject) + (1 | Subject)", reml=False).formula
+        'Reaction ~ Days + (1 | Subject)'
+        """
+        from .refit import update
+
+        return update(self, formula, data, reml, weights, offset, optimizer)

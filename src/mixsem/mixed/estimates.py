@@ -1,0 +1,167 @@
+"""Estimates of a linear mixed model, and the numbers that follow from them at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..display import Displayed
+from ..errors import Notice
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .design import Design
+    from .linear import LinearMixedModel
+    from .model import CompiledMixedModel, State
+    from .optimise import Trace
+    from .residual_structure import ResidualEstimate
+
+__all__ = ["MixedEstimates"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MixedEstimates(Displayed):
+    """Estimates of a linear mixed model.
+
+    Attributes
+    ----------
+    specification
+        What was asked for.
+    model
+        The model compiled with its data: the deviance as a function of theta.
+    theta
+        Elements of the relative covariance factors, in lme4's order.
+    sigma
+        Residual standard deviation (of a row with weight 1, in the first level where there are several variances).
+    objective
+        The REML criterion, or -2 log-likelihood.
+    state
+        Fixed and random effects at theta.
+    trace
+        How the search went.
+    notices
+        Statistical trouble.
+    residual
+        The estimated structure of the residuals; None if they are independent with one variance.
+    """
+
+    specification: LinearMixedModel
+    model: CompiledMixedModel
+    theta: Array
+    sigma: float
+    objective: float
+    state: State
+    trace: Trace
+    notices: tuple[Notice, ...]
+    residual: ResidualEstimate | None = None
+
+    @property
+    def formula(self) -> str:
+        """The formula."""
+        return self.specification.formula
+
+    @property
+    def reml(self) -> bool:
+        """Whether it was fitted by REML."""
+        return self.specification.reml
+
+    @property
+    def design(self) -> Design:
+        """The matrices."""
+        return self.model.design
+
+    @property
+    def beta(self) -> Array:
+        """Fixed effects, length p."""
+        return self.state.beta
+
+    @property
+    def fixef(self) -> pd.Series:
+        """Fixed effects by name."""
+        import pandas as pd
+
+        return pd.Series(self.beta, index=list(self.design.fixed_names), name="estimate")
+
+    @property
+    def vcov(self) -> pd.DataFrame:
+        """Covariance matrix of the fixed effects; theta is taken as known."""
+        import pandas as pd
+
+        names = list(self.design.fixed_names)
+        return pd.DataFrame(self.sigma**2 * self.state.unscaled_vcov, index=names, columns=names)
+
+    @property
+    def se(self) -> pd.Series:
+        """Standard errors of the fixed effects."""
+        import pandas as pd
+
+        values = self.sigma * np.sqrt(np.diagonal(self.state.unscaled_vcov))
+        return pd.Series(values, index=list(self.design.fixed_names), name="se")
+
+    @property
+    def nobs(self) -> int:
+        """Rows."""
+        return self.model.n
+
+    @property
+    def n_params(self) -> int:
+        """Fixed effects, elements of theta, sigma, and parameters of the residual structure."""
+        return self.model.p + len(self.theta) + 1 + (0 if self.residual is None else self.residual.n_params)
+
+    @property
+    def df_residual(self) -> int:
+        """Rows less parameters."""
+        return self.nobs - self.n_params
+
+    @property
+    def loglik(self) -> float:
+        """Log-likelihood; restricted if fitted by REML."""
+        return -0.5 * self.objective
+
+    @property
+    def deviance(self) -> float:
+        """-2 log-likelihood at these parameters, never restricted; profiled over sigma as in lme4."""
+        return self.model.criterion(self.theta, reml=False) if self.reml else self.objective
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, from `loglik`."""
+        return self.objective + 2.0 * self.n_params
+
+    @property
+    def bic(self) -> float:
+        """The Bayesian criterion with the number of rows, from `loglik`."""
+        return self.objective + float(np.log(self.nobs)) * self.n_params
+
+    @property
+    def theta_names(self) -> tuple[str, ...]:
+        """Names of the elements of theta, as in lme4."""
+        return self.model.theta_map.names
+
+    @cached_property
+    def random_part(self) -> Array:
+        """Z b of each row."""
+        total = np.zeros(self.nobs)
+        for t, term in enumerate(self.design.terms):
+            b = self.state.b[term.factor][:, self.model.theta_map.places(t)]
+            rows = b[self.design.factors[term.factor].codes]
+            total += rows[:, 0] if term.Z is None else (term.Z * rows).sum(axis=1)
+        return total
+
+    @property
+    def fixed_part(self) -> Array:
+        """X beta of each row, with the offset."""
+        total = self.design.X @ self.beta
+        return total if self.design.offset is None else total + self.design.offset
+
+    @property
+    def fitted(self) -> Array:
+        """Fitted values of each row, random effects included."""
+        return self.fixed_part + self.random_part

@@ -1,0 +1,86 @@
+"""Simulation from fits and from designs."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mixsem as mx
+from mixsem.data import sleepstudy
+from mixsem.errors import OptionError
+
+#: Relative to the standard deviations, of moments of 4,000 simulations: four standard errors are 0.09.
+MOMENTS = 0.1
+
+
+@lru_cache
+def fit() -> mx.MixedFit:
+    data = sleepstudy().assign(w=lambda d: 1.0 + d["Days"] % 3)
+    return mx.lmer("Reaction ~ Days + (Days | Subject)", data, weights="w")
+
+
+@pytest.mark.parametrize("random", ["new", "conditional"])
+def test_moments_of_simulations_are_those_of_the_model(random):
+    drawn = fit().simulate(4000, seed=1, random=random)
+    assert drawn.shape == (180, 4000)
+    implied = mx.implied_cov(fit(), 308).covariance.to_numpy()
+    mean, covariance = fit().fixed_part, implied
+    if random == "conditional":
+        mean, covariance = fit().fitted, np.diag(fit().sigma ** 2 / fit().design.weights[:10])
+    sd = np.sqrt(np.diagonal(covariance))
+    assert np.all(np.abs(drawn.mean(axis=1) - mean)[:10] < MOMENTS * sd)
+    assert np.all(np.abs(np.cov(drawn[:10]) - covariance) < MOMENTS * np.outer(sd, sd))
+    other = np.corrcoef(drawn[0], drawn[10])[0, 1]  # rows of different subjects
+    assert abs(other) < MOMENTS
+
+
+def test_seeds_repeat():
+    np.testing.assert_array_equal(fit().simulate(2, seed=3), fit().simulate(2, seed=3))
+    assert not np.array_equal(fit().simulate(1, seed=3), fit().simulate(1, seed=4))
+
+
+def test_a_design_without_a_fit_gives_data_that_lmer_finds_back():
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame(
+        {"g": np.repeat(np.arange(400), 10), "h": np.tile(np.arange(200), 20), "x": rng.normal(size=4000)}
+    )
+    truth = {"g.(Intercept)": 1.0, "g.x.(Intercept)": 0.3, "g.x": 0.5, "h.(Intercept)": 0.7}
+    y = mx.simulate_mixed(
+        "y ~ x + (x | g) + (1 | h)", data, beta={"(Intercept)": 2, "x": -1}, theta=truth, sigma=2, seed=2
+    )
+    assert y.shape == (4000, 1)
+    found = mx.lmer("y ~ x + (x | g) + (1 | h)", data.assign(y=y[:, 0]))
+    # standard errors of standard deviations from 200 levels or more: 5 % at most, so that these are three of them
+    assert found.theta_names == tuple(truth)
+    np.testing.assert_allclose(found.theta, list(truth.values()), atol=0.15)
+    np.testing.assert_allclose(found.beta, [2, -1], atol=0.5)
+    assert found.sigma == pytest.approx(2.0, rel=0.05)
+
+
+def test_simulated_rows_are_those_of_the_table():
+    data = {"x": [0.0, 1.0, np.nan, 3.0], "g": ["a", "a", "b", "b"], "off": [10.0, 20.0, 30.0, 40.0]}
+    y = mx.simulate_mixed("log(y) ~ x + (1 | g)", data, beta=[0, 1], theta=[0.0], sigma=0.0, offset="off", n=2)
+    np.testing.assert_allclose(y, np.tile([[10.0], [21.0], [np.nan], [43.0]], 2))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"beta": [1.0], "theta": [1.0]}, r"allowed: 2 numbers: \(Intercept\), x"),
+        ({"beta": {"(Intercept)": 1, "z": 1}, "theta": [1.0]}, "beta: z, x missing or unknown"),
+        ({"beta": [1, 1], "theta": [1.0, 2.0]}, r"allowed: 1 numbers: g.\(Intercept\)"),
+        ({"beta": [1, 1], "theta": [1.0], "sigma": -1.0}, "sigma=-1.0"),
+        ({"beta": [1, 1], "theta": [1.0], "n": 0}, "n=0"),
+    ],
+)
+def test_wrong_parameters_are_refused(options, message):
+    with pytest.raises(OptionError, match=message):
+        mx.simulate_mixed("y ~ x + (1 | g)", {"x": [0.0, 1.0, 2.0], "g": [1, 2, 2]}, **options)
+
+
+def test_fits_refuse_unknown_random_effects():
+    with pytest.raises(OptionError, match="random='old'"):
+        fit().simulate(random="old")
