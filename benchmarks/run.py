@@ -15,6 +15,7 @@ import bayes_step1
 import calibration
 import interval_coverage
 import laplace_vs_mcmc
+import mixed
 import recovery
 import sbc
 import sem_vs_lavaan
@@ -36,6 +37,7 @@ def main(arguments: list[str]) -> int:
             bayes_step1.main(check=True),
             laplace_vs_mcmc.main(check=True),
             study_samplers.main(),
+            mixed.main(["--small"]),
         ]
         return int(not all(checks))
     scripts = (
@@ -50,6 +52,7 @@ def main(arguments: list[str]) -> int:
         sbc,
         study_samplers,
         study_speed,
+        mixed,
     )
     return int(not all([script.main() for script in scripts]))
 
