@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     )
     from .bayes.draws import Sampling
     from .bayes.priors import Priors
+    from .comparison import anova
     from .data.moments import SampleMoments
     from .equations.bootstrap import Bootstrap
-    from .equations.compare import ModelComparison, anova
+    from .equations.compare import ModelComparison
     from .equations.entry import cfa, growth, sem
     from .equations.fit import SEMFit
     from .equations.indices import fit_measures
@@ -64,7 +65,24 @@ if TYPE_CHECKING:
     from .measurement.mgcfa import MGCFA
     from .measurement.mlcfa import MLCFA
     from .measurement.prior_choice import choose_prior_variance
-    from .mixtures.bootstrap import bootstrap
+    from .mixed.all_fit import AllFit, all_fit
+    from .mixed.bootstrap_results import MixedBootstrap
+    from .mixed.confidence import ConfidenceIntervals
+    from .mixed.contrasts import contrast
+    from .mixed.convergence import ConvergenceCheck, check_convergence
+    from .mixed.fit import MixedFit
+    from .mixed.implied import ImpliedCovariance, implied_cov
+    from .mixed.intervals import confint
+    from .mixed.linear import LinearMixedModel, lmer
+    from .mixed.marginal_means import emmeans
+    from .mixed.optimise import Optimizer
+    from .mixed.profile import Profile, profile
+    from .mixed.random_effects import RandomEffects
+    from .mixed.re_pca import re_pca
+    from .mixed.residual_structure import Residual
+    from .mixed.simulate import simulate_mixed
+    from .mixed.singular import is_singular
+    from .mixed.varcorr import VarCorr
     from .mixtures.bootstrap_results import MixtureBootstrap, SelectionBootstrap
     from .mixtures.classification import Classification, classification
     from .mixtures.distal import DistalOutcome, distal
@@ -77,15 +95,13 @@ if TYPE_CHECKING:
     from .mixtures.propagate import PropagatedPosterior, propagated_posterior
     from .mixtures.stability import Stability, stability
     from .mixtures.wald import WaldTests, wald
-    from .mixed.fit import MixedFit
-    from .mixed.linear import LinearMixedModel, lmer
-    from .mixed.optimise import Optimizer
     from .multilevel.compare import compare_groups
     from .multilevel.mlsem import MLSEM
     from .pipelines import mixmg_bsem, mixml_sem, mmgsem
     from .report.files import save_results
-    from .report.frames import clusters, glance, tidy
+    from .report.frames import augment, clusters, glance, tidy
     from .report.summary import summary
+    from .resampling import bootstrap
     from .structural.choice import choose_clusters
     from .structural.fit import MixtureFit
     from .structural.mixture import StructuralMixture
@@ -100,17 +116,22 @@ __all__ = [
     "MLSEM",
     "SEM",
     "Alignment",
+    "AllFit",
     "BayesianFit",
     "Bootstrap",
     "Classification",
     "ClusterTest",
+    "ConfidenceIntervals",
+    "ConvergenceCheck",
     "DistalOutcome",
     "FactorMoments",
+    "ImpliedCovariance",
     "Intervals",
     "InvarianceTest",
     "LinearMixedModel",
     "MeasurementFit",
     "MembershipModel",
+    "MixedBootstrap",
     "MixedFit",
     "MixtureBootstrap",
     "MixtureFit",
@@ -120,9 +141,12 @@ __all__ = [
     "Optimizer",
     "PowerResult",
     "Priors",
+    "Profile",
     "PropagatedPosterior",
     "RandomEffectSteps",
+    "RandomEffects",
     "ReleaseScores",
+    "Residual",
     "SAMFit",
     "SEMFit",
     "SampleMoments",
@@ -132,22 +156,29 @@ __all__ = [
     "Stability",
     "StandardErrors",
     "StructuralMixture",
+    "VarCorr",
     "WaldTests",
     "align",
+    "all_fit",
     "anova",
+    "augment",
     "bayes",
     "bayes_fit_measures",
     "bootstrap",
     "bootstrap_lrt",
     "cfa",
+    "check_convergence",
     "choose_clusters",
     "choose_prior_variance",
     "classification",
     "clusters",
     "compare_groups",
+    "confint",
+    "contrast",
     "data",
     "diagnostics",
     "distal",
+    "emmeans",
     "equations",
     "errors",
     "factor_moments",
@@ -157,9 +188,11 @@ __all__ = [
     "fit_measures",
     "glance",
     "growth",
+    "implied_cov",
     "inference",
     "intervals",
     "invariance_test",
+    "is_singular",
     "lmer",
     "loading_deviations",
     "measurement",
@@ -172,9 +205,11 @@ __all__ = [
     "plots",
     "power",
     "predictors",
+    "profile",
     "propagated_posterior",
     "r2",
     "random_effect_steps",
+    "re_pca",
     "release_scores",
     "report",
     "residuals",
@@ -184,6 +219,7 @@ __all__ = [
     "sem",
     "simulate",
     "simulate_data",
+    "simulate_mixed",
     "stability",
     "standard_errors",
     "standardized",
@@ -195,93 +231,87 @@ __all__ = [
     "wald",
 ]
 
-#: Where each public name lives; a name that is missing here is a submodule.
-_HOME = {
-    "StandardErrors": "mixtures.errors",
-    "standard_errors": "mixtures.errors",
-    "Intervals": "mixtures.intervals",
-    "intervals": "mixtures.intervals",
-    "WaldTests": "mixtures.wald",
-    "wald": "mixtures.wald",
-    "Classification": "mixtures.classification",
-    "classification": "mixtures.classification",
-    "PropagatedPosterior": "mixtures.propagate",
-    "propagated_posterior": "mixtures.propagate",
-    "Stability": "mixtures.stability",
-    "stability": "mixtures.stability",
-    "distal": "mixtures.distal",
-    "DistalOutcome": "mixtures.distal",
-    "MembershipModel": "mixtures.membership_model",
-    "predictors": "mixtures.predictors",
-    "simulate_data": "equations.simulation",
-    "Bootstrap": "equations.bootstrap",
-    "bootstrap": "mixtures.bootstrap",
-    "MixtureBootstrap": "mixtures.bootstrap_results",
-    "SelectionBootstrap": "mixtures.bootstrap_results",
-    "ClusterTest": "mixtures.lrt",
-    "bootstrap_lrt": "mixtures.lrt",
-    "residuals": "equations.residual",
-    "ModelComparison": "equations.compare",
-    "anova": "equations.compare",
-    "fit_measures": "equations.indices",
-    "ScoreTest": "equations.score_tests",
-    "score_test": "equations.score_tests",
-    "modification_indices": "equations.modification",
-    "ReleaseScores": "equations.release",
-    "release_scores": "equations.release",
-    "BayesianFit": "measurement.bayes_fit",
-    "MGBCFA": "measurement.mgbcfa",
-    "MLCFA": "measurement.mlcfa",
-    "Priors": "bayes.priors",
-    "Sampling": "bayes.draws",
-    "diagnostics": "measurement.diagnostics",
-    "bayes_fit_measures": "measurement.bayes_measures",
-    "choose_prior_variance": "measurement.prior_choice",
-    "factor_scores": "factors.scores",
-    "mixml_sem": "pipelines",
-    "mixmg_bsem": "pipelines",
-    "LinearMixedModel": "mixed.linear",
-    "MixedFit": "mixed.fit",
-    "Optimizer": "mixed.optimise",
-    "lmer": "mixed.linear",
-    "MLSEM": "multilevel.mlsem",
-    "compare_groups": "multilevel.compare",
-    "MGCFA": "measurement.mgcfa",
-    "InvarianceTest": "measurement.invariance",
-    "invariance_test": "measurement.invariance",
-    "NonInvariance": "measurement.invariance_search",
-    "find_noninvariance": "measurement.invariance_search",
-    "Alignment": "measurement.invariance_alignment",
-    "align": "measurement.invariance_alignment",
-    "RandomEffectSteps": "measurement.invariance_steps",
-    "random_effect_steps": "measurement.invariance_random",
-    "loading_deviations": "measurement.invariance_deviations",
-    "SEM": "equations.specification",
-    "standardized": "mixtures.explained",
-    "r2": "mixtures.explained",
-    "SEMFit": "equations.fit",
-    "SAMFit": "equations.sam_fit",
-    "sam": "equations.sam",
-    "cfa": "equations.entry",
-    "sem": "equations.entry",
-    "growth": "equations.entry",
-    "FactorMoments": "factors.moments",
-    "MeasurementFit": "measurement.fit",
-    "MixtureFit": "structural.fit",
-    "MixtureSelection": "structural.select",
-    "SampleMoments": "data.moments",
-    "StructuralMixture": "structural.mixture",
-    "choose_clusters": "structural.choice",
-    "clusters": "report.frames",
-    "factor_moments": "factors.sam",
-    "glance": "report.frames",
-    "mmgsem": "pipelines",
-    "power": "studies.power",
-    "PowerResult": "studies.power_result",
-    "save_results": "report.files",
-    "summary": "report.summary",
-    "tidy": "report.frames",
+#: The public names of each module; a name that is missing here is a submodule.
+_NAMES = {
+    "bayes.draws": "Sampling",
+    "bayes.priors": "Priors",
+    "comparison": "anova",
+    "data.moments": "SampleMoments",
+    "equations.bootstrap": "Bootstrap",
+    "equations.compare": "ModelComparison",
+    "equations.entry": "cfa growth sem",
+    "equations.fit": "SEMFit",
+    "equations.indices": "fit_measures",
+    "equations.modification": "modification_indices",
+    "equations.release": "ReleaseScores release_scores",
+    "equations.residual": "residuals",
+    "equations.sam": "sam",
+    "equations.sam_fit": "SAMFit",
+    "equations.score_tests": "ScoreTest score_test",
+    "equations.simulation": "simulate_data",
+    "equations.specification": "SEM",
+    "factors.moments": "FactorMoments",
+    "factors.sam": "factor_moments",
+    "factors.scores": "factor_scores",
+    "measurement.bayes_fit": "BayesianFit",
+    "measurement.bayes_measures": "bayes_fit_measures",
+    "measurement.diagnostics": "diagnostics",
+    "measurement.fit": "MeasurementFit",
+    "measurement.invariance": "InvarianceTest invariance_test",
+    "measurement.invariance_alignment": "Alignment align",
+    "measurement.invariance_deviations": "loading_deviations",
+    "measurement.invariance_random": "random_effect_steps",
+    "measurement.invariance_search": "NonInvariance find_noninvariance",
+    "measurement.invariance_steps": "RandomEffectSteps",
+    "measurement.mgbcfa": "MGBCFA",
+    "measurement.mgcfa": "MGCFA",
+    "measurement.mlcfa": "MLCFA",
+    "measurement.prior_choice": "choose_prior_variance",
+    "mixed.all_fit": "AllFit all_fit",
+    "mixed.bootstrap_results": "MixedBootstrap",
+    "mixed.confidence": "ConfidenceIntervals",
+    "mixed.contrasts": "contrast",
+    "mixed.convergence": "ConvergenceCheck check_convergence",
+    "mixed.fit": "MixedFit",
+    "mixed.implied": "ImpliedCovariance implied_cov",
+    "mixed.intervals": "confint",
+    "mixed.linear": "LinearMixedModel lmer",
+    "mixed.marginal_means": "emmeans",
+    "mixed.optimise": "Optimizer",
+    "mixed.profile": "Profile profile",
+    "mixed.random_effects": "RandomEffects",
+    "mixed.re_pca": "re_pca",
+    "mixed.residual_structure": "Residual",
+    "mixed.simulate": "simulate_mixed",
+    "mixed.singular": "is_singular",
+    "mixed.varcorr": "VarCorr",
+    "mixtures.bootstrap_results": "MixtureBootstrap SelectionBootstrap",
+    "mixtures.classification": "Classification classification",
+    "mixtures.distal": "DistalOutcome distal",
+    "mixtures.errors": "StandardErrors standard_errors",
+    "mixtures.explained": "r2 standardized",
+    "mixtures.intervals": "Intervals intervals",
+    "mixtures.lrt": "ClusterTest bootstrap_lrt",
+    "mixtures.membership_model": "MembershipModel",
+    "mixtures.predictors": "predictors",
+    "mixtures.propagate": "PropagatedPosterior propagated_posterior",
+    "mixtures.stability": "Stability stability",
+    "mixtures.wald": "WaldTests wald",
+    "multilevel.compare": "compare_groups",
+    "multilevel.mlsem": "MLSEM",
+    "pipelines": "mixmg_bsem mixml_sem mmgsem",
+    "report.files": "save_results",
+    "report.frames": "augment clusters glance tidy",
+    "report.summary": "summary",
+    "resampling": "bootstrap",
+    "structural.choice": "choose_clusters",
+    "structural.fit": "MixtureFit",
+    "structural.mixture": "StructuralMixture",
+    "structural.select": "MixtureSelection",
+    "studies.power": "power",
+    "studies.power_result": "PowerResult",
 }
+_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> object:

@@ -144,7 +144,7 @@ def political_democracy() -> pd.DataFrame:
 
 
 def sleepstudy() -> pd.DataFrame:
-    """Return reaction times of 18 people on ten days, the last eight with three hours of sleep (Belenky et al., 2003).
+    """Return reaction times of 18 people over ten days of little sleep (Belenky et al., 2003).
 
     Returns
     -------

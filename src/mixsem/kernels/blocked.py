@@ -27,6 +27,9 @@ __all__ = ["Blocks", "eliminate", "forward", "locate", "scale_both_sides", "scal
 Array = NDArray[np.float64]
 Positions = NDArray[np.int64]
 
+#: Columns below which plain loops need less time than preparing faster ones.
+FEW = 10
+
 
 class Blocks(NamedTuple):
     """Which columns meet in A, and where their values are.
@@ -164,6 +167,12 @@ def subtract_products(tail: Array, place: NDArray[np.uint32], u: Array) -> None:
     unsigned, so that none is checked for counting from the end.
     """
     width = len(place)
+    if width < FEW:
+        for j in range(width):
+            weight = u[j]
+            for c in range(j + 1):
+                tail[place[j], place[c]] -= weight * u[c]
+        return
     j = 0
     while j < width:
         paired = j + 1 < width

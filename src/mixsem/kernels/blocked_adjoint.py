@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocked import locate, widest_level
+from .blocked import FEW, locate, widest_level
 from .compiled import cached_njit
 
 __all__ = ["back_through_levels", "gather_tail", "solve_levels", "tail_derivatives"]
@@ -132,6 +132,15 @@ def multiply_symmetric(tail: Array, place: NDArray[np.uint32], e: Array, f: Arra
     Each entry of its lower triangle is read once and used twice; two rows at a time, as in `subtract_products`.
     """
     width = len(place)
+    if width < FEW:
+        for j in range(width):
+            total = e[j] * tail[place[j], place[j]]
+            for c in range(j):
+                entry = tail[place[j], place[c]]
+                total += e[c] * entry
+                f[c] += e[j] * entry
+            f[j] += total
+        return
     j = 0
     while j < width:
         row, here = tail[place[j]], e[j]

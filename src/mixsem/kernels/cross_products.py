@@ -65,6 +65,9 @@ def take_rows(
 @cached_njit
 def find(columns: Positions, first: int, last: int, wanted: int) -> int:
     """Position of a value in an ascending stretch that holds it."""
+    guess = first + wanted - columns[first]  # right if nothing is missing in between
+    if guess < last and columns[guess] == wanted:
+        return guess
     while last - first > 1:
         middle = (first + last) // 2
         if columns[middle] <= wanted:

@@ -21,6 +21,8 @@ __all__ = ["INTERCEPT", "ModelColumns", "build_columns"]
 
 Array = NDArray[np.float64]
 
+#: Rows of a matrix that are written at a time.
+ROWS = 8192
 INTERCEPT = "(Intercept)"
 
 
@@ -45,9 +47,9 @@ FUNCTIONS: Mapping[str, Callable[..., object]] = {
 
 #: Functions of R that are called otherwise here.
 ADVICE: Mapping[str, str] = {
-    "ns": "natural splines are cr(x, df=3)",
-    "s": "splines are bs(x, df=4) or cr(x, df=4)",
-    "rcs": "restricted cubic splines are cr(x, df=3)",
+    "ns": "natural splines are cr(x, df=3, constraints='center')",
+    "s": "splines are bs(x, df=4) or cr(x, df=4, constraints='center')",
+    "rcs": "restricted cubic splines are cr(x, df=3, constraints='center')",
     "relevel": "name the reference in C(), as in C(f, Treatment('b'))",
     "cut": "cut the variable into a column of the table first",
 }
@@ -136,11 +138,14 @@ def build_columns(text: str, frame: pd.DataFrame) -> tuple[ModelColumns, Array]:
 
 
 def _plain_matrix(frame: pd.DataFrame, intercept: bool, variables: tuple[str, ...]) -> Array:
+    columns = [as_floats(frame[name]) for name in variables]
     X = np.empty((len(frame), intercept + len(variables)))
-    if intercept:
-        X[:, 0] = 1.0
-    for j, name in enumerate(variables, start=int(intercept)):
-        X[:, j] = as_floats(frame[name])
+    for begin in range(0, len(X), ROWS):  # a few rows at a time: each is written once to memory, not once per column
+        rows = slice(begin, begin + ROWS)
+        if intercept:
+            X[rows, 0] = 1.0
+        for j, column in enumerate(columns, start=int(intercept)):
+            X[rows, j] = column[rows]
     return X
 
 

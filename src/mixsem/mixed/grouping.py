@@ -102,7 +102,7 @@ def code_column(column: pd.Series) -> tuple[Labels, Codes]:
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
         used, codes = _code_integers(column.cat.codes.to_numpy())
-        return tuple(plain_labels(column.cat.categories[used])), codes
+        return tuple(plain_labels(column.cat.categories[used].tolist())), codes
     values = _whole_numbers(column)
     if values is not None:
         found, codes = _code_integers(values)
@@ -115,7 +115,7 @@ def code_column(column: pd.Series) -> tuple[Labels, Codes]:
             f"column {str(column.name)!r} cannot group rows: its values are of type {column.dtype}",
             allowed="text, whole numbers, booleans, categories, dates",
         ) from error
-    found_labels = plain_labels(distinct)
+    found_labels = plain_labels(distinct.tolist())
     ordered = _in_order(set(found_labels))
     position = {label: code for code, label in enumerate(ordered)}
     places = np.array([position[label] for label in found_labels], dtype=np.int32)

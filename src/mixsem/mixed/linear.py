@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +12,14 @@ from ..data.columns import FrameLike
 from ..errors import DataError, OptionError, notify
 from .fit import MixedFit
 from .optimise import Optimizer
+from .residual_structure import Residual
 
 if TYPE_CHECKING:
     from .design import Design
     from .model import CompiledMixedModel
+    from .objective import Evaluation
+    from .optimise import Trace
+    from .residual_products import StructuredProducts
 
 __all__ = ["LinearMixedModel", "fit_model", "lmer"]
 
@@ -34,6 +38,8 @@ class LinearMixedModel:
         Restricted maximum likelihood, or maximum likelihood.
     optimizer
         How theta is found.
+    residual
+        The structure of the residuals; None for independent ones with one variance.
 
     Examples
     --------
@@ -45,6 +51,7 @@ class LinearMixedModel:
     formula: str
     reml: bool = True
     optimizer: Optimizer = field(default_factory=Optimizer)
+    residual: Residual | None = None
 
     def fit(
         self,
@@ -58,7 +65,9 @@ class LinearMixedModel:
         from .design import read_design
         from .model import compile_model
 
-        fit = fit_model(self, compile_model(read_design(self.formula, data, weights, offset)), start)
+        extra = () if self.residual is None else self.residual.columns
+        design = read_design(self.formula, data, weights, offset, extra=extra)
+        fit = fit_model(self, compile_model(design, self.residual), start)
         notify(fit.notices)
         return fit
 
@@ -72,6 +81,7 @@ def lmer(
     offset: str | ArrayLike | None = None,
     start: ArrayLike | None = None,
     optimizer: Optimizer | None = None,
+    residual: Residual | None = None,
 ) -> MixedFit:
     """Fit a linear mixed model.
 
@@ -92,6 +102,9 @@ def lmer(
         Where the search for theta starts.
     optimizer
         How theta is found.
+    residual
+        The structure of the residuals, such as ``Residual(by="occasion")`` or ``Residual(ar1=("person", "occasion"))``;
+        by default they are independent with one variance.
 
     Returns
     -------
@@ -118,7 +131,7 @@ def lmer(
     >>> round(fit.sigma, 3), round(fit.objective, 4)
     (25.592, 1743.6283)
     """
-    specification = LinearMixedModel(formula, reml, Optimizer() if optimizer is None else optimizer)
+    specification = LinearMixedModel(formula, reml, Optimizer() if optimizer is None else optimizer, residual)
     fit = specification.fit(data, weights=weights, offset=offset, start=start)
     return fit
 
@@ -130,8 +143,34 @@ def fit_model(specification: LinearMixedModel, model: CompiledMixedModel, start:
     from .optimise import minimise
 
     _require_residual(model.design, model)
+    if model.structured is not None:
+        return fit_notices(_fit_structured(specification, model, model.structured, start))
     objective = Objective(model.products, model.theta_map, specification.reml)
     best, trace = minimise(objective, specification.optimizer, _inner_start(model, start))
+    return fit_notices(_fit_at(specification, model, best, trace))
+
+
+def _fit_structured(
+    specification: LinearMixedModel,
+    model: CompiledMixedModel,
+    structured: StructuredProducts,
+    start: ArrayLike | None,
+) -> MixedFit:
+    """Fit theta and the structure of the residuals together."""
+    from .objective import Evaluation
+    from .residual_search import minimise_jointly, residual_estimate, residual_notices
+
+    found, trace = minimise_jointly(
+        structured, model.theta_map, specification.reml, specification.optimizer, _inner_start(model, start)
+    )
+    structured = structured.at(found.eta)
+    model = replace(model, products=structured.products, structured=structured)
+    fit = _fit_at(specification, model, Evaluation(found.phi, found.value, found.slope), trace)
+    notices = fit.notices + residual_notices(structured, found)
+    return replace(fit, residual=residual_estimate(structured, fit.sigma), notices=notices)
+
+
+def _fit_at(specification: LinearMixedModel, model: CompiledMixedModel, best: Evaluation, trace: Trace) -> MixedFit:
     if not np.isfinite(best.value):
         raise DataError(
             "the residual variance is zero: fixed effects and random effects describe every row",
@@ -140,17 +179,16 @@ def fit_model(specification: LinearMixedModel, model: CompiledMixedModel, start:
     theta = outer_theta(model, best.phi)
     state = model.state(theta)
     df = model.n - (model.p if specification.reml else 0)
-    fit = MixedFit(
+    return MixedFit(
         specification=specification,
         model=model,
         theta=theta,
         sigma=float(np.sqrt(state.r2 / df)),
-        objective=best.value,
+        objective=float(best.value),
         state=state,
         trace=trace,
         notices=model.design.notices,
     )
-    return fit_notices(fit)
 
 
 def outer_theta(model: CompiledMixedModel, phi: Array) -> Array:

@@ -18,6 +18,8 @@ from .theta import TermShape, ThetaMap, theta_map
 
 if TYPE_CHECKING:
     from .design import Design
+    from .residual_products import StructuredProducts
+    from .residual_structure import Residual
 
 __all__ = ["CompiledMixedModel", "State", "compile_model"]
 
@@ -67,12 +69,16 @@ class CompiledMixedModel:
         The cross-products.
     theta_map
         Where theta stands in the relative covariance factors.
+    structured
+        Where residuals have a structure: the cross-products as a function of its parameters, of which `products` is
+        one value.
     """
 
     design: Design
     y: Array
     products: Products
     theta_map: ThetaMap
+    structured: StructuredProducts | None = None
 
     @property
     def n(self) -> int:
@@ -158,7 +164,7 @@ class CompiledMixedModel:
 
     def _modes(self, parts: Decomposition, solution: Array) -> tuple[Array, ...]:
         """Conditional modes in the units of the user, from the solution of the tail."""
-        from ..kernels.blocked import back_substitute, multiply_levels
+        from ..kernels.blocked_solve import back_substitute, multiply_levels
 
         blocks = self.products.layout.blocks
         in_levels = np.zeros((len(blocks.factor), parts.lam.shape[1]))
@@ -199,12 +205,23 @@ class CompiledMixedModel:
 
     def with_response(self, y: Array) -> CompiledMixedModel:
         """The same model for another response (offset subtracted); what does not depend on it is shared."""
-        products = cross_products(self.design, y, self.products.layout, self.products.scaling)
-        return replace(self, y=y, products=products)
+        if self.structured is None:
+            products = cross_products(self.design, y, self.products.layout, self.products.scaling)
+            return replace(self, y=y, products=products)
+        structured = self.structured.with_response(self.design, y)
+        return replace(self, y=y, products=structured.products, structured=structured)
 
 
-def compile_model(design: Design) -> CompiledMixedModel:
-    """Compile a design."""
+def compile_model(design: Design, residual: Residual | None = None) -> CompiledMixedModel:
+    """Compile a design; where residuals have a structure, its parameters start at none."""
     y = design.y if design.offset is None else design.y - design.offset
     terms = [TermShape(t.factor, design.factors[t.factor].name, t.names, t.correlated) for t in design.terms]
-    return CompiledMixedModel(design, y, cross_products(design, y), theta_map(terms))
+    model = CompiledMixedModel(design, y, cross_products(design, y), theta_map(terms))
+    if residual is None:
+        return model
+    from .residual_products import structured_products
+    from .residual_sets import read_residual_rows
+
+    rows = read_residual_rows(residual, design.frame, design.factors)
+    structured = structured_products(design, y, model.products, rows)
+    return replace(model, products=structured.products, structured=structured)

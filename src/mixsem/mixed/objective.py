@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .engine import Decomposition, criterion, decompose, gradient
+from .engine import criterion, decompose, gradient
 from .products import Products
 from .theta import ThetaMap
 
@@ -72,14 +72,11 @@ class Objective:
         if parts is None or not parts.r2 > 0.0:
             return Evaluation(phi, np.inf, np.zeros_like(lam))
         value = criterion(self.products, parts, self.reml)
-        found = Evaluation(phi, value, self._slope(parts) if slope else np.zeros(0), parts.r2)
+        derivatives = gradient(self.products, parts, self.reml, room=self._rooms[1]) if slope else np.zeros(0)
+        found = Evaluation(phi, value, derivatives, parts.r2)
         if self.best is None or value < self.best.value:
             self.best = found
         return found
-
-    def _slope(self, parts: Decomposition) -> Array:
-        assert self._rooms is not None
-        return gradient(self.products, parts, self.reml, room=self._rooms[1])
 
     @property
     def noise(self) -> float:

@@ -1,4 +1,4 @@
-"""Finding theta: a few EM steps, then L-BFGS-B in coordinates in which the deviance is nearly round.
+"""Finding theta: moment estimates, an EM step, then L-BFGS-B in coordinates in which the deviance is nearly round.
 
 An EM step needs nothing but the gradient, and from anywhere it lands near the optimum when groups are informative. It
 also tells the curvature: with complete information the second derivative of the deviance by a relative change of a
@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OptionError, did_you_mean
+from .further_starts import FURTHER_STARTS, further_starts
+from .moment_start import moment_start
 from .objective import Evaluation, Objective
 from .theta import lower_factor
 from .threads import few_threads
@@ -27,10 +29,14 @@ Array = NDArray[np.float64]
 Method = Literal["lbfgsb", "bfgs", "slsqp", "tnc", "trust-constr", "cobyqa", "powell", "nelder-mead"]
 METHODS: tuple[Method, ...] = ("lbfgsb", "bfgs", "slsqp", "tnc", "trust-constr", "cobyqa", "powell", "nelder-mead")
 
-#: EM steps before the quasi-Newton ones: each costs an evaluation, the second still pays.
-EM_STEPS = 2
+#: EM steps before the quasi-Newton ones: each costs an evaluation.
+EM_STEPS = 1
 #: The search ends when a Newton step would lower the criterion by less than the square of this.
 NEWTON_TOLERANCE = 1e-5
+#: What L-BFGS-B's own Hessian may promise at the end before the search goes on.
+PROMISE = 1e-7
+#: A further start is better if it lowers the criterion by more than this.
+BETTER = 1e-6
 #: Standard deviations, relative to the residual one, that are called zero if that costs nothing.
 ZERO = 1e-4
 
@@ -49,11 +55,15 @@ class Optimizer:
         Stop after about so many.
     restart
         Whether a solution on the boundary of the parameters is tried again from just inside it.
+    further_starts
+        Starting values that the default method tries after the plain one where the problem is so small that a search
+        takes a few milliseconds: with few levels there may be several optima. None if a start is given.
     """
 
     method: Method = "lbfgsb"
     max_evaluations: int = 1000
     restart: bool = True
+    further_starts: int = FURTHER_STARTS
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -64,6 +74,8 @@ class Optimizer:
             )
         if self.max_evaluations < 1:
             raise OptionError(f"max_evaluations={self.max_evaluations!r}", allowed="a whole number, 1 or more")
+        if self.further_starts < 0:
+            raise OptionError(f"further_starts={self.further_starts!r}", allowed="a whole number, 0 or more")
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +100,8 @@ class Trace:
         Restarts from the boundary that found a better solution.
     gain
         By how much a Newton step would lower the criterion at the end, with the curvature of complete data.
+    better_starts
+        Further starting values that led to a better solution than the ones before.
     """
 
     method: str
@@ -98,6 +112,7 @@ class Trace:
     message: str
     restarts: int
     gain: float = np.nan
+    better_starts: int = 0
 
 
 def minimise(objective: Objective, optimizer: Optimizer, start: Array | None = None) -> tuple[Evaluation, Trace]:
@@ -110,7 +125,8 @@ def minimise(objective: Objective, optimizer: Optimizer, start: Array | None = N
     optimizer
         How.
     start
-        Where to start; by default 1 on diagonals and 0 elsewhere.
+        Where to start; by default moment estimates, and for other methods than the default 1 on diagonals and 0
+        elsewhere.
 
     Returns
     -------
@@ -118,18 +134,17 @@ def minimise(objective: Objective, optimizer: Optimizer, start: Array | None = N
         The best evaluation, signs and zeros made canonical, and how the search went.
     """
     began = time.perf_counter()
-    restarts = 0
+    better = 0
+    layout, theta_map = objective.products.layout, objective.theta_map
     with few_threads(len(objective.products.tail)):
-        best = objective.evaluate(objective.theta_map.start if start is None else start)
-        search: Callable[[Objective, Optimizer, Evaluation], tuple[Evaluation, bool, str]]
-        search = _from_em if optimizer.method == "lbfgsb" else _plain
-        best, converged, message = search(objective, optimizer, best)
-        while optimizer.restart and restarts < 3:
-            inside = step_inside(objective, best)
-            if inside is None:
-                break
-            best, converged, message = search(objective, optimizer, inside)
-            restarts += 1
+        found = _search(objective, optimizer, _first_start(objective, optimizer) if start is None else start)
+        if start is None and optimizer.method == "lbfgsb":
+            for phi in further_starts(layout, theta_map, optimizer.further_starts):
+                objective.best = None  # a search of its own
+                other = _search(objective, optimizer, phi)
+                if other[0].value < found[0].value - BETTER:
+                    found, better = other, better + 1
+        best, converged, message, restarts = found
         best = canonical_solution(objective, best)
     trace = Trace(
         optimizer.method,
@@ -140,8 +155,31 @@ def minimise(objective: Objective, optimizer: Optimizer, start: Array | None = N
         message,
         restarts,
         float((relative_slope(objective, best) ** 2).sum() / 2.0),
+        better,
     )
     return best, trace
+
+
+def _first_start(objective: Objective, optimizer: Optimizer) -> Array:
+    """Moment estimates for the default method; the others are checks, and start as lme4 does."""
+    if optimizer.method == "lbfgsb":
+        return moment_start(objective.products, objective.theta_map)
+    return objective.theta_map.start
+
+
+def _search(objective: Objective, optimizer: Optimizer, start: Array) -> tuple[Evaluation, bool, str, int]:
+    """One search, with restarts from the boundary."""
+    search: Callable[[Objective, Optimizer, Evaluation], tuple[Evaluation, bool, str]]
+    search = _from_em if optimizer.method == "lbfgsb" else _plain
+    restarts = 0
+    best, converged, message = search(objective, optimizer, objective.evaluate(start))
+    while optimizer.restart and restarts < 3:
+        inside = step_inside(objective, best)
+        if inside is None:
+            break
+        best, converged, message = search(objective, optimizer, inside)
+        restarts += 1
+    return best, converged, message, restarts
 
 
 def relative_units(objective: Objective) -> Array:
@@ -174,7 +212,7 @@ def _from_em(objective: Objective, optimizer: Optimizer, best: Evaluation) -> tu
         return theta_map.pick(np.swapaxes(basis, 1, 2) @ found.slope) * unit
 
     newton = float(np.linalg.norm(slope_of(best, unit)))  # square root of what a Newton step would gain
-    tolerance = max(NEWTON_TOLERANCE, np.sqrt(objective.noise))
+    tolerance = max(NEWTON_TOLERANCE, 0.3 * np.sqrt(objective.noise))
     if newton < tolerance:
         return best, True, "a Newton step would change nothing"
     unit = unit * newton  # L-BFGS-B makes its first step of length 1: now that is the Newton step
@@ -184,18 +222,12 @@ def _from_em(objective: Objective, optimizer: Optimizer, best: Evaluation) -> tu
         found = first if not x.any() else objective.evaluate(theta_map.pick(base + basis @ theta_map.stacked(x * unit)))
         return min(found.value - f0, 1e10), slope_of(found, unit)
 
-    result = minimize(
-        value_and_slope,
-        np.zeros(len(theta_map)),
-        jac=True,
-        method="L-BFGS-B",
-        options={
-            "ftol": objective.noise,
-            "gtol": newton * tolerance,
-            "maxfun": optimizer.max_evaluations,
-            "maxls": 30,
-        },
-    )
+    options = {"ftol": objective.noise, "gtol": newton * tolerance, "maxfun": optimizer.max_evaluations, "maxls": 12}
+    result = minimize(value_and_slope, np.zeros(len(theta_map)), jac=True, method="L-BFGS-B", options=options)
+    if result.status == 0 and result.jac @ (result.hess_inv @ result.jac) / 2.0 > PROMISE + objective.noise:
+        # In a direction of which the data say next to nothing a small gradient may be far from the optimum.
+        options["gtol"] *= 1e-3
+        result = minimize(value_and_slope, result.x, jac=True, method="L-BFGS-B", options=options)
     best = objective.best or best
     # An abnormal end is a line search among rounding errors: what was found is then as good as it gets.
     return best, result.status != 1, str(result.message)
@@ -293,7 +325,7 @@ def canonical_solution(objective: Objective, best: Evaluation) -> Evaluation:
     near = theta_map.is_diagonal & (phi < ZERO)
     # Lower triangular factors become canonical by turning the signs of columns.
     turned = np.where(np.diagonal(theta_map.stacked(best.phi), axis1=1, axis2=2) < 0.0, -1.0, 1.0)
-    best = Evaluation(phi, best.value, best.slope * turned[:, None, :])
+    best = replace(best, phi=phi, slope=best.slope * turned[:, None, :])
     if not near.any():
         return best
     zeroed = objective.evaluate(np.where(near, 0.0, phi))

@@ -23,7 +23,7 @@ Codes = NDArray[np.int32]
 #: Rows that are centred, scaled and multiplied at a time: few enough to stay in the processor's cache.
 CHUNK = 16_384
 #: With more values than this, which no longer fit in the cache, rows are taken in the order of the largest factor.
-MANY_VALUES = 30_000
+MANY_VALUES = 200_000
 
 
 @dataclass(frozen=True, eq=False)
