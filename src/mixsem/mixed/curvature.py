@@ -31,6 +31,9 @@ BASIS_STEP = 1e-5
 TINY = 1e-300
 #: Most rounds of adapting the rough steps to the curvature they meet; one where the first steps were about right.
 ROUNDS = 3
+#: Columns of the dense tail from which an evaluation takes so long that one difference has to do, along the plain
+#: directions: with so many levels the criterion is nearly quadratic over a step.
+EXPENSIVE = 300
 #: Eigenvalue of the Hessian scaled to a unit diagonal, below which a direction is flat: far above the differences'
 #: error, far below what a covariance parameter has that data say anything about.
 FLAT = 1e-7
@@ -101,22 +104,32 @@ def curvature(fit: MixedFit) -> Curvature:
 def _differences(
     model: CompiledMixedModel, theta: Array, sigma: float, reml: bool, directions: Array
 ) -> tuple[Array, Array]:
-    """Derivatives of gradient (P, k) and unscaled covariance (k, p, p) along each direction; fourth order."""
+    """Derivatives of gradient (P, k) and unscaled covariance (k, p, p) along each direction."""
+    # Weights of the evaluations at multiples of the step, of fourth or of second order
+    stencil = {-1.0: -0.5, 1.0: 0.5} if _is_expensive(model) else {-2.0: 1 / 12, -1.0: -2 / 3, 1.0: 2 / 3, 2.0: -1 / 12}
     slopes, spreads = [], []
     for direction in directions.T:
-        at = [theta + c * STEP * direction for c in (-2.0, -1.0, 1.0, 2.0)]
-        slopes.append(_five_point(*(model.gradient(t, reml, sigma)[1] for t in at)))
-        spreads.append(_five_point(*(model.state(t).unscaled_vcov for t in at)))
+        slope, spread = np.zeros(len(theta) + 1), np.zeros((model.p, model.p))
+        for multiple, weight in stencil.items():
+            found = model.slope_and_spread(theta + multiple * STEP * direction, reml, sigma)
+            slope += weight / STEP * found[0]
+            spread += weight / STEP * found[1]
+        slopes.append(slope)
+        spreads.append(spread)
     return np.array(slopes).T, np.array(spreads)
 
 
-def _five_point(far_below: Array, below: Array, above: Array, far_above: Array) -> Array:
-    return np.asarray((8.0 * (above - below) - (far_above - far_below)) / (12.0 * STEP))
+def _is_expensive(model: CompiledMixedModel) -> bool:
+    return len(model.products.tail) > EXPENSIVE
 
 
 def _directions(model: CompiledMixedModel, theta: Array, sigma: float, reml: bool, basis: Array) -> Array:
     """Columns along which the criterion has second derivative 1, uncorrelated; of bounded length where it is flat."""
     k = len(theta)
+    if _is_expensive(model):
+        levels = np.asarray(model.products.layout.n_levels, dtype=float)[model.theta_map.factor]
+        size = [np.sqrt((lam**2).sum() / len(lam)) for lam in model.theta_map.lambdas(theta)]
+        return np.asarray(basis * (np.maximum(np.array(size)[model.theta_map.factor], 0.01) / (2.0 * np.sqrt(levels))))
     steps = np.full(k, FIRST_STEP)
     for _ in range(ROUNDS):
         ends = [[theta + c * h * d for c in (-1.0, 1.0)] for h, d in zip(steps, basis.T, strict=True)]

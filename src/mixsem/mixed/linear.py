@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..data.columns import FrameLike
 from ..errors import DataError, OptionError, notify
 from .fit import MixedFit
-from .optimise import Optimizer
+from .inputs import as_numbers, as_optimizer, require_reml, require_structure
+from .optimise import Method, Optimizer
 from .residual_structure import Residual
 
 if TYPE_CHECKING:
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["LinearMixedModel", "fit_model", "lmer"]
 
 Array = NDArray[np.float64]
+
+#: Residual sums of squares below this, relative to that of the response, are what rounding leaves of zero.
+ROUNDING = 1e-13
+#: Random effects, relative to residuals, that a search may start from.
+LARGEST_START = 1e5
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,11 @@ class LinearMixedModel:
     optimizer: Optimizer = field(default_factory=Optimizer)
     residual: Residual | None = None
 
+    def __post_init__(self) -> None:
+        require_reml(self.reml)
+        require_structure(self.residual)
+        object.__setattr__(self, "optimizer", as_optimizer(self.optimizer))
+
     def fit(
         self,
         data: FrameLike,
@@ -80,7 +92,7 @@ def lmer(
     weights: str | ArrayLike | None = None,
     offset: str | ArrayLike | None = None,
     start: ArrayLike | None = None,
-    optimizer: Optimizer | None = None,
+    optimizer: Optimizer | Method | None = None,
     residual: Residual | None = None,
 ) -> MixedFit:
     """Fit a linear mixed model.
@@ -101,7 +113,7 @@ def lmer(
     start
         Where the search for theta starts.
     optimizer
-        How theta is found.
+        How theta is found: an `Optimizer`, or the name of its method.
     residual
         The structure of the residuals, such as ``Residual(by="occasion")`` or ``Residual(ar1=("person", "occasion"))``;
         by default they are independent with one variance.
@@ -116,6 +128,8 @@ def lmer(
         If the formula cannot be read.
     ModelError, DataError
         If it is no model for these data.
+    OptionError
+        If an argument is none of what is allowed.
 
     Notes
     -----
@@ -131,9 +145,8 @@ def lmer(
     >>> round(fit.sigma, 3), round(fit.objective, 4)
     (25.592, 1743.6283)
     """
-    specification = LinearMixedModel(formula, reml, Optimizer() if optimizer is None else optimizer, residual)
-    fit = specification.fit(data, weights=weights, offset=offset, start=start)
-    return fit
+    specification = LinearMixedModel(formula, reml, as_optimizer(optimizer), residual)
+    return specification.fit(data, weights=weights, offset=offset, start=start)
 
 
 def fit_model(specification: LinearMixedModel, model: CompiledMixedModel, start: ArrayLike | None = None) -> MixedFit:
@@ -172,12 +185,11 @@ def _fit_structured(
 
 def _fit_at(specification: LinearMixedModel, model: CompiledMixedModel, best: Evaluation, trace: Trace) -> MixedFit:
     if not np.isfinite(best.value):
-        raise DataError(
-            "the residual variance is zero: fixed effects and random effects describe every row",
-            todo="check whether the response is a function of the predictors, or drop random terms",
-        )
+        raise _no_residual()
     theta = outer_theta(model, best.phi)
     state = model.state(theta)
+    if state.r2 < ROUNDING * model.products.tail[-1, -1]:
+        raise _no_residual()
     df = model.n - (model.p if specification.reml else 0)
     return MixedFit(
         specification=specification,
@@ -191,6 +203,13 @@ def _fit_at(specification: LinearMixedModel, model: CompiledMixedModel, best: Ev
     )
 
 
+def _no_residual() -> DataError:
+    return DataError(
+        "the residual variance is zero: fixed effects and random effects describe every row",
+        todo="check whether the response is a function of the predictors, or drop random terms",
+    )
+
+
 def outer_theta(model: CompiledMixedModel, phi: Array) -> Array:
     """Theta of the user's columns from that of the centred and scaled ones."""
     return model.theta_map.from_lambdas(_unstack(model, model.outer @ model.theta_map.stacked(phi)))
@@ -199,14 +218,17 @@ def outer_theta(model: CompiledMixedModel, phi: Array) -> Array:
 def _inner_start(model: CompiledMixedModel, start: ArrayLike | None) -> Array | None:
     if start is None:
         return None
-    theta = np.asarray(start, dtype=float)
-    if theta.shape != (len(model.theta_map),) or not np.isfinite(theta).all():
+    theta = as_numbers(start)
+    wanted = (len(model.theta_map),)
+    with np.errstate(over="ignore", invalid="ignore"):
+        inner = model.inner @ model.theta_map.stacked(theta) if theta.shape == wanted else np.array(np.nan)
+    if not np.isfinite(inner).all() or np.abs(inner).max() > LARGEST_START * model.products.unit:
         raise OptionError(
-            f"start={start!r}",
-            allowed=f"{len(model.theta_map)} numbers: {', '.join(model.theta_map.names)}",
+            f"start={reprlib.repr(start)}",
+            allowed=f"{wanted[0]} numbers of moderate size: {', '.join(model.theta_map.names)}",
             todo="leave start= out, or give the theta of a fit of the same model",
         )
-    return model.theta_map.from_lambdas(_unstack(model, model.inner @ model.theta_map.stacked(theta)))
+    return model.theta_map.from_lambdas(_unstack(model, inner))
 
 
 def _unstack(model: CompiledMixedModel, stacked: Array) -> list[Array]:

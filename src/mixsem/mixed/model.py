@@ -131,27 +131,40 @@ class CompiledMixedModel:
     def gradient(self, theta: Array, reml: bool = True, sigma: float | None = None) -> tuple[float, Array]:
         """The criterion and its derivatives by theta, and by sigma (last) if one is given."""
         parts = self.decompose(theta)
-        value = criterion(self.products, parts, reml, sigma)
+        return criterion(self.products, parts, reml, sigma), self._slope(parts, reml, sigma)
+
+    def slope_and_spread(self, theta: Array, reml: bool, sigma: float) -> tuple[Array, Array]:
+        """Derivatives by theta and sigma, and the unscaled covariance of the fixed effects, from one factorisation."""
+        parts = self.decompose(theta)
+        root = self._fixed_root(parts)
+        return self._slope(parts, reml, sigma), root.T @ root
+
+    def _slope(self, parts: Decomposition, reml: bool, sigma: float | None) -> Array:
         by_lambda = np.swapaxes(self.inner, 1, 2) @ gradient(self.products, parts, reml, sigma)
         slope = self.theta_map.pick(by_lambda)
         if sigma is None:
-            return value, slope
+            return slope
         df = self.n - (self.p if reml else 0)
-        return value, np.append(slope, 2.0 * (df - parts.r2 / sigma**2) / sigma)
+        return np.append(slope, 2.0 * (df - parts.r2 / sigma**2) / sigma)
+
+    def _fixed_root(self, parts: Decomposition) -> Array:
+        """R with R'R the unscaled covariance matrix of the fixed effects, in the units of the user."""
+        q = self.products.layout.blocks.n_tail
+        root = solve_triangular(parts.tail[q:-1, q:-1], np.eye(self.p), lower=True)
+        return np.asarray(root @ self.products.scaling.fixed.from_inner.T)
 
     def state(self, theta: Array) -> State:
         """Fixed effects, random effects and determinants at theta."""
         parts = self.decompose(theta)
         scaling, q = self.products.scaling, self.products.layout.blocks.n_tail
-        L = np.tril(parts.tail)
-        # coefficients of the tail: L_c' x = last row of the factor, without its last entry
-        solution = solve_triangular(L[:-1, :-1], L[-1, :-1], lower=True, trans="T")
-        root = solve_triangular(L[q:-1, q:-1], np.eye(self.p), lower=True)
-        back = scaling.fixed.from_inner
-        beta = back @ solution[q:]
+        # coefficients of the tail: L_c' x = last row of the factor, without its last entry; only the triangle is read
+        solution = solve_triangular(parts.tail[:-1, :-1], parts.tail[-1, :-1], lower=True, trans="T")
+        root = self._fixed_root(parts)
+        beta = scaling.fixed.from_inner @ solution[q:]
         if scaling.fixed.intercept >= 0:
             beta[scaling.fixed.intercept] += scaling.response
-        root = root @ back.T
+        if scaling.shift is not None:
+            beta += scaling.shift
         return State(
             theta=np.asarray(theta, dtype=float),
             beta=beta,

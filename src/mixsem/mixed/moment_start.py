@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 SMALLEST, LARGEST = 0.1, 10.0
 #: Smallest principal standard deviation of a start relative to the largest: EM steps are slow near singular ones.
 FLATTEST = 0.2
+#: What is added to the diagonal of each level's cross-products, relative to their mean.
+RIDGE = 1e-10
 
 
 def moment_start(products: Products, theta_map: ThetaMap) -> Array:
@@ -41,13 +43,15 @@ def moment_start(products: Products, theta_map: ThetaMap) -> Array:
     rss = float(dense[-1, -1] - beta @ dense[-1, :-1])
     total = rss / max(products.n - products.p, 1)
     if not total > 0.0:
-        return theta_map.start
+        return theta_map.start * products.unit
     residual_of = np.append(-beta, 1.0)
     found, explained = [], 0.0
     for f, k in enumerate(theta_map.sizes):
         own, sums = _level_sums(products, f, k, residual_of)
         added = own.sum(axis=0)
-        solved = np.linalg.solve(own + 1e-10 * added / len(own) * np.eye(k), sums[:, :, None])[:, :, 0]
+        ridge = np.diagonal(added) / len(own)  # levels may have fewer rows than effects
+        ridge = RIDGE * np.diag(np.where(ridge > 0.0, ridge, 1.0))
+        solved = np.linalg.solve(own + ridge, sums[:, :, None])[:, :, 0]
         within = max(rss - float((sums * solved).sum()), 0.0) / max(products.n - len(own) * k, 1)
         equations = np.einsum("iab,icd->acbd", own, own).reshape(k * k, k * k)
         moments = np.einsum("ia,ib->ab", sums, sums) - min(within, total) * added
@@ -55,7 +59,9 @@ def moment_start(products: Products, theta_map: ThetaMap) -> Array:
         found.append(0.5 * (Sigma + Sigma.T))
         explained += max(float((found[-1] * added).sum()) / products.n, 0.0)
     rest = max(total - explained, 0.1 * total)
-    return theta_map.from_lambdas([_root(theta_map, f, Sigma / rest) for f, Sigma in enumerate(found)])
+    unit = products.unit
+    roots = [unit * _root(theta_map, f, Sigma / (rest * unit**2)) for f, Sigma in enumerate(found)]
+    return theta_map.from_lambdas(roots)
 
 
 def _level_sums(products: Products, f: int, k: int, residual_of: Array) -> tuple[Array, Array]:

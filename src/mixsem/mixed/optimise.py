@@ -11,13 +11,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import OptionError, did_you_mean
-from .further_starts import FURTHER_STARTS, further_starts
+from ..options import require_choice, require_flag, require_whole
+from .further_starts import further_starts, is_near
 from .moment_start import moment_start
 from .objective import Evaluation, Objective
 from .theta import lower_factor
@@ -35,8 +36,9 @@ EM_STEPS = 1
 NEWTON_TOLERANCE = 1e-5
 #: What L-BFGS-B's own Hessian may promise at the end before the search goes on.
 PROMISE = 1e-7
-#: A further start is better if it lowers the criterion by more than this.
-BETTER = 1e-6
+#: A further start is better if it lowers the criterion by more than this. It is given so many evaluations, and 10 for
+#: each element of theta, to show it.
+BETTER, ROUGH = 1e-6, 50
 #: Standard deviations, relative to the residual one, that are called zero if that costs nothing.
 ZERO = 1e-4
 
@@ -56,26 +58,21 @@ class Optimizer:
     restart
         Whether a solution on the boundary of the parameters is tried again from just inside it.
     further_starts
-        Starting values that the default method tries after the plain one where the problem is so small that a search
-        takes a few milliseconds: with few levels there may be several optima. None if a start is given.
+        Starting values that the default method tries after moment estimates where the problem is so small that a
+        search takes a few milliseconds, because with few levels there may be several optima: 4, and 2 for each element
+        of theta, but at most 16, by default. They are not tried where a start is given.
     """
 
     method: Method = "lbfgsb"
     max_evaluations: int = 1000
     restart: bool = True
-    further_starts: int = FURTHER_STARTS
+    further_starts: int | None = None
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise OptionError(
-                f"method={self.method!r}",
-                allowed=", ".join(METHODS),
-                todo=did_you_mean(str(self.method), METHODS) or 'leave it at "lbfgsb"',
-            )
-        if self.max_evaluations < 1:
-            raise OptionError(f"max_evaluations={self.max_evaluations!r}", allowed="a whole number, 1 or more")
-        if self.further_starts < 0:
-            raise OptionError(f"further_starts={self.further_starts!r}", allowed="a whole number, 0 or more")
+        require_choice("method", self.method, METHODS, "lbfgsb")
+        require_whole("max_evaluations", self.max_evaluations, 1)
+        require_flag("restart", self.restart)
+        require_whole("further_starts", 0 if self.further_starts is None else self.further_starts, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,11 +136,14 @@ def minimise(objective: Objective, optimizer: Optimizer, start: Array | None = N
     with few_threads(len(objective.products.tail)):
         found = _search(objective, optimizer, _first_start(objective, optimizer) if start is None else start)
         if start is None and optimizer.method == "lbfgsb":
+            rough = replace(optimizer, max_evaluations=min(optimizer.max_evaluations, ROUGH + 10 * len(theta_map)))
             for phi in further_starts(layout, theta_map, optimizer.further_starts):
+                phi = phi * objective.products.unit
                 objective.best = None  # a search of its own
-                other = _search(objective, optimizer, phi)
+                other = _search(objective, rough, phi, found[0])
                 if other[0].value < found[0].value - BETTER:
-                    found, better = other, better + 1
+                    found = other if other[1] else _search(objective, optimizer, other[0].phi)
+                    better += 1
         best, converged, message, restarts = found
         best = canonical_solution(objective, best)
     trace = Trace(
@@ -164,13 +164,15 @@ def _first_start(objective: Objective, optimizer: Optimizer) -> Array:
     """Moment estimates for the default method; the others are checks, and start as lme4 does."""
     if optimizer.method == "lbfgsb":
         return moment_start(objective.products, objective.theta_map)
-    return objective.theta_map.start
+    return objective.theta_map.start * objective.products.unit
 
 
-def _search(objective: Objective, optimizer: Optimizer, start: Array) -> tuple[Evaluation, bool, str, int]:
-    """One search, with restarts from the boundary."""
+def _search(
+    objective: Objective, optimizer: Optimizer, start: Array, known: Evaluation | None = None
+) -> tuple[Evaluation, bool, str, int]:
+    """One search, with restarts from the boundary; it is given up when it leads to an optimum that is known."""
     search: Callable[[Objective, Optimizer, Evaluation], tuple[Evaluation, bool, str]]
-    search = _from_em if optimizer.method == "lbfgsb" else _plain
+    search = partial(_from_em, known=known) if optimizer.method == "lbfgsb" else _plain
     restarts = 0
     best, converged, message = search(objective, optimizer, objective.evaluate(start))
     while optimizer.restart and restarts < 3:
@@ -195,8 +197,10 @@ def relative_slope(objective: Objective, found: Evaluation) -> Array:
     return np.asarray(objective.theta_map.pick(by_change) * relative_units(objective))
 
 
-def _from_em(objective: Objective, optimizer: Optimizer, best: Evaluation) -> tuple[Evaluation, bool, str]:
-    """EM steps, then L-BFGS-B."""
+def _from_em(
+    objective: Objective, optimizer: Optimizer, best: Evaluation, known: Evaluation | None = None
+) -> tuple[Evaluation, bool, str]:
+    """EM steps, then L-BFGS-B, unless that leads to a known optimum."""
     from scipy.optimize import minimize
 
     for _ in range(EM_STEPS):
@@ -204,6 +208,8 @@ def _from_em(objective: Objective, optimizer: Optimizer, best: Evaluation) -> tu
         if moved.value >= best.value:
             break
         best = moved
+    if known is not None and is_near(objective.theta_map, best, known):
+        return best, True, "it leads to a known optimum"
     base, basis = objective.theta_map.stacked(best.phi), relative_basis(objective, best.phi)
     theta_map, f0 = objective.theta_map, best.value
     unit = relative_units(objective)
@@ -222,8 +228,14 @@ def _from_em(objective: Objective, optimizer: Optimizer, best: Evaluation) -> tu
         found = first if not x.any() else objective.evaluate(theta_map.pick(base + basis @ theta_map.stacked(x * unit)))
         return min(found.value - f0, 1e10), slope_of(found, unit)
 
+    def give_up(_: Array) -> None:
+        if known is not None and objective.best is not None and is_near(theta_map, objective.best, known):
+            raise StopIteration
+
     options = {"ftol": objective.noise, "gtol": newton * tolerance, "maxfun": optimizer.max_evaluations, "maxls": 12}
-    result = minimize(value_and_slope, np.zeros(len(theta_map)), jac=True, method="L-BFGS-B", options=options)
+    result = minimize(
+        value_and_slope, np.zeros(len(theta_map)), jac=True, method="L-BFGS-B", callback=give_up, options=options
+    )
     if result.status == 0 and result.jac @ (result.hess_inv @ result.jac) / 2.0 > PROMISE + objective.noise:
         # In a direction of which the data say next to nothing a small gradient may be far from the optimum.
         options["gtol"] *= 1e-3
@@ -257,7 +269,7 @@ def relative_basis(objective: Objective, phi: Array) -> Array:
     for t, shape in enumerate(theta_map.terms):
         at, f = theta_map.places(t), shape.factor
         factor = lam[f, at, at]
-        covariance = factor @ factor.T + ZERO * np.eye(len(factor))
+        covariance = factor @ factor.T + ZERO * objective.products.unit**2 * np.eye(len(factor))
         if not shape.correlated:
             covariance = np.diag(np.diagonal(covariance))
         basis[f, at, at] = np.linalg.cholesky(covariance)
@@ -302,15 +314,15 @@ def _plain(objective: Objective, optimizer: Optimizer, best: Evaluation) -> tupl
 
 def step_inside(objective: Objective, best: Evaluation) -> Evaluation | None:
     """A better point just inside the boundary, if there is one: an edge can trap a search."""
-    theta_map, lam = objective.theta_map, objective.theta_map.stacked(best.phi)
+    theta_map, lam, zero = objective.theta_map, objective.theta_map.stacked(best.phi), ZERO * objective.products.unit
     for t, shape in enumerate(theta_map.terms):
         at, f = theta_map.places(t), shape.factor
         values, vectors = np.linalg.eigh(lam[f, at, at] @ lam[f, at, at].T)
         for value, vector in zip(values, vectors.T, strict=True):
-            if value > ZERO**2:
+            if value > zero**2:
                 continue
             moved = lam.copy()
-            root = np.column_stack([lam[f, at, at], 30 * ZERO * vector])
+            root = np.column_stack([lam[f, at, at], 30 * zero * vector])
             moved[f, at, at] = lower_factor(root) if shape.correlated else np.diag(np.linalg.norm(root, axis=1))
             found = objective.evaluate(theta_map.canonical(theta_map.pick(moved)))
             if found.value < best.value - 10 * objective.noise - 1e-8:
@@ -322,7 +334,7 @@ def canonical_solution(objective: Objective, best: Evaluation) -> Evaluation:
     """The same solution with diagonals not below 0, and exactly 0 where that is no worse."""
     theta_map = objective.theta_map
     phi = theta_map.canonical(best.phi)
-    near = theta_map.is_diagonal & (phi < ZERO)
+    near = theta_map.is_diagonal & (phi < ZERO * objective.products.unit)
     # Lower triangular factors become canonical by turning the signs of columns.
     turned = np.where(np.diagonal(theta_map.stacked(best.phi), axis1=1, axis2=2) < 0.0, -1.0, 1.0)
     best = replace(best, phi=phi, slope=best.slope * turned[:, None, :])

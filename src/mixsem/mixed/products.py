@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .layout import Layout, arrange
-from .scaling import Scaling, scale_design
+from .scaling import Scaling, response_center, scale_design
 
 if TYPE_CHECKING:
     from .design import Design
@@ -24,6 +24,9 @@ Codes = NDArray[np.int32]
 CHUNK = 16_384
 #: With more values than this, which no longer fit in the cache, rows are taken in the order of the largest factor.
 MANY_VALUES = 200_000
+#: If fixed effects leave less than this share of the response's sum of squares, their part is subtracted first, at most
+#: so many times: else what they leave would carry the rounding of the whole.
+NEARLY_ALL, SHIFTS = 1e-3, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,14 @@ class Products:
     p: int
     log_weights: float
 
+    @property
+    def unit(self) -> float:
+        """The size of theta at which random effects vary as much as the residual of a row with an average weight.
+
+        Without weights it is 1. The scale of weights is arbitrary, and sigma and theta change with it.
+        """
+        return float(np.exp(-0.5 * self.log_weights / self.n))
+
 
 def cross_products(design: Design, y: Array, layout: Layout | None = None, scaling: Scaling | None = None) -> Products:
     """Compute the cross-products of a design with a response.
@@ -67,18 +78,52 @@ def cross_products(design: Design, y: Array, layout: Layout | None = None, scali
     layout, scaling
         Those of the same design, if they are known.
     """
+    if layout is None:
+        factors = design.factors
+        layout = arrange([f.codes for f in factors], [len(f.levels) for f in factors], _widths(design), design.p + 1)
+    scaling = scaling or scale_design(design, y)
+    scaling = replace(scaling, response=response_center(y, scaling.fixed), shift=None)
+    products = _added_up(design, y, layout, scaling)
+    for _ in range(SHIFTS):
+        shift = _explained(products)
+        if shift is None:
+            break
+        shift = shift if scaling.shift is None else scaling.shift + shift
+        left = y - design.X @ shift
+        scaling = replace(scaling, response=response_center(left, scaling.fixed), shift=shift)
+        products = _added_up(design, left, layout, scaling)
+    return products
+
+
+def _explained(products: Products) -> Array | None:
+    """Fixed effects by least squares, if they describe nearly all of the response; else None."""
+    q, scaling = products.layout.blocks.n_tail, products.scaling
+    dense = products.tail[q:, q:]
+    if products.p == 0:
+        return None
+    information = np.tril(dense[:-1, :-1]) + np.tril(dense[:-1, :-1], -1).T
+    inner = np.linalg.lstsq(information, dense[-1, :-1], rcond=None)[0]
+    if dense[-1, -1] - inner @ dense[-1, :-1] > NEARLY_ALL * dense[-1, -1]:
+        return None
+    beta = scaling.fixed.from_inner @ inner
+    if scaling.fixed.intercept >= 0:
+        beta[scaling.fixed.intercept] += scaling.response
+    return np.asarray(beta)
+
+
+def _widths(design: Design) -> list[int]:
+    return [sum(len(t.names) for t in design.terms if t.factor == f) for f in range(len(design.factors))]
+
+
+def _added_up(design: Design, y: Array, layout: Layout, scaling: Scaling) -> Products:
+    """Go through the rows."""
     from ..kernels.cross_products import add_rows
 
     n, p = design.X.shape
-    widths = [sum(len(t.names) for t in design.terms if t.factor == f) for f in range(len(design.factors))]
-    if layout is None:
-        factors = design.factors
-        layout = arrange([f.codes for f in factors], [len(f.levels) for f in factors], widths, p + 1)
-    scaling = scaling or scale_design(design, y)
     blocks = layout.blocks
     values, border = np.zeros(layout.n_values), np.zeros((blocks.n_tail, p + 1))
     tail = np.zeros((layout.n_columns, layout.n_columns))
-    column_of = _column_of(design, widths)
+    column_of = _column_of(design, _widths(design))
     dense_products = np.zeros((p + 1, p + 1))
     for codes, Z, dense in _chunks(design, y, scaling, layout.n_values > MANY_VALUES):
         inner = dense[:, 1:]

@@ -95,6 +95,9 @@ def without_column(products: Products, column: int) -> WithoutColumn:
     tail[q:, q:] = square[:-1, :-1]
     response = 0.0 if column == products.scaling.fixed.intercept else products.scaling.response
     scaling = replace(products.scaling, fixed=scale, response=response)
+    if scaling.shift is not None:
+        origin += scaling.shift[column]
+        scaling = replace(scaling, shift=np.delete(scaling.shift, column))
     reduced = replace(products, layout=layout, scaling=scaling, values=values[kept], tail=tail, p=products.p - 1)
     taken = np.concatenate([combine.T[-1] @ border, square[-1, :]])
     return WithoutColumn(column, reduced, dense[:, -1], taken, _dense_places(reduced)[:, -1], center, origin)

@@ -123,7 +123,9 @@ class _Columns:
     """Centred, scaled and weighted rows of [Z X y], and their cross-products."""
 
     def __init__(self, design: Design, y: Array, base: Products) -> None:
-        self.design, self.y, self.base = design, y, base
+        shift = base.scaling.shift
+        self.design, self.base = design, base
+        self.y = y if shift is None else y - design.X @ shift
         self.codes = np.stack([f.codes for f in design.factors])
         widths = [sum(len(t.names) for t in design.terms if t.factor == f) for f in range(len(design.factors))]
         self.column_of = np.full((len(widths), max(widths)), -1, dtype=np.int64)

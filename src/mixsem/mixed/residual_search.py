@@ -140,7 +140,7 @@ def minimise_jointly(
     with few_threads(len(structured.base.tail)):
         for eta in _starts(structured):
             plain = objective.for_theta(eta)
-            theta = _em(plain, plain.evaluate(theta_map.start if start is None else start))
+            theta = _em(plain, plain.evaluate(theta_map.start * plain.products.unit if start is None else start))
             found.append(_quasi_newton(objective, optimizer, objective.evaluate(theta.phi, eta), SCREENING)[0])
             extra += plain.n_slopes
         best, converged, message = _search(objective, optimizer, min(found, key=lambda one: one.value))

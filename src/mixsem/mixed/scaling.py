@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from .design import Design, RandomTerm
 
-__all__ = ["ColumnScale", "Scaling", "scale_design"]
+__all__ = ["ColumnScale", "Scaling", "response_center", "scale_design"]
 
 Array = NDArray[np.float64]
 
@@ -61,11 +61,15 @@ class Scaling:
         Of the random effects of each term.
     response
         What is subtracted from the response.
+    shift
+        Coefficients whose part of the response is subtracted before, in the units of the user, length p; None for
+        none. The likelihood does not change, but sums of squares of what is left are free of the rounding of large ones.
     """
 
     fixed: ColumnScale
     random: tuple[ColumnScale, ...]
     response: float
+    shift: Array | None = None
 
     @property
     def log_scale(self) -> float:
@@ -81,7 +85,12 @@ def scale_design(design: Design, y: Array) -> Scaling:
     """
     names = design.fixed_names
     fixed = _column_scale(design.X, names.index("(Intercept)") if "(Intercept)" in names else -1)
-    return Scaling(fixed, tuple(map(_term_scale, design.terms)), float(y.mean()) if fixed.intercept >= 0 else 0.0)
+    return Scaling(fixed, tuple(map(_term_scale, design.terms)), response_center(y, fixed))
+
+
+def response_center(y: Array, fixed: ColumnScale) -> float:
+    """What is subtracted from a response: its mean, if there is an intercept to take it up."""
+    return float(y.mean()) if fixed.intercept >= 0 else 0.0
 
 
 def _term_scale(term: RandomTerm) -> ColumnScale:
