@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..equations.fit import SEMFit
 from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import MeasurementFit
+from ..mixed.fit import MixedFit
 from ..mixtures.errors import StandardErrors
 from ..mixtures.known import errors_of, known_errors
 from ..mixtures.propagate import PropagatedPosterior, known_propagated
@@ -22,7 +21,7 @@ from .folder import write_folder
 from .frames import clusters, glance, mixture_parameters, tidy
 from .html import html_report
 from .names import EQUATION_FILES, RESULT_FILES
-from .record import fit_record
+from .record import fit_record, json_lines, json_text
 from .reproduce import python_code, settings_in_words
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ COEFFICIENT_COLUMNS = ("cluster", "outcome", "predictor", "estimate", "se", "z",
 
 
 def save_results(
-    fits: MixtureFit | MixtureSelection | SEMFit,
+    fits: MixtureFit | MixtureSelection | SEMFit | MixedFit,
     folder: str | Path,
     *,
     measurement: MeasurementFit | BayesianFit | None = None,
@@ -51,14 +50,15 @@ def save_results(
     ``report.html`` (self-contained), ``clusters.csv`` (group, cluster, probability, propagated),
     ``coefficients.csv`` (cluster, outcome, predictor, estimate, se, z, p_value, lower, upper), ``selection.csv``,
     ``fit.json`` and, if there was a measurement model, ``moments.json``; of a structural equation model
-    ``report.html``, ``parameters.csv`` and ``fit.json``. Files of these names are replaced, others are left alone.
-    Numbers are unrounded.
+    ``report.html``, ``parameters.csv`` and ``fit.json``; of a mixed model ``report.html``, ``fixed.csv``,
+    ``random.csv``, ``varcorr.csv`` and ``fit.json``. Files of these names are replaced, others are left alone. Numbers
+    are unrounded.
 
     Parameters
     ----------
     fits
-        What `mmgsem` or `StructuralMixture` returned, or `cfa`, `sem` or `growth`; for these only the options `title`,
-        `source` and `command` matter.
+        What `mmgsem` or `StructuralMixture` returned, or `cfa`, `sem`, `growth` or `lmer`; for these only the options
+        `title`, `source` and `command` matter.
     folder
         Where to write; made if needed.
     measurement
@@ -107,6 +107,11 @@ def save_results(
     """
     if isinstance(fits, SEMFit):
         return _save_equations(fits, folder, title=title, source=source, command=command)
+    if isinstance(fits, MixedFit):
+        from .mixed_report import write_mixed
+        from .mixed_results import mixed_results
+
+        return write_mixed(mixed_results(fits), folder, title=title, source=source, command=command)
     selection = MixtureSelection((fits,)) if isinstance(fits, MixtureFit) else fits
     choice = choose_clusters(selection, choose)
     fit = selection[choice.k]
@@ -144,8 +149,8 @@ def save_results(
         "clusters.csv": _csv(_memberships(fit, propagated)),
         "coefficients.csv": _csv(mixture_parameters(fit, errors)[list(COEFFICIENT_COLUMNS)]),
         "selection.csv": _csv(glance(selection)),
-        "moments.json": "" if measurement is None else _json(measurement.moments.to_dict()),
-        "fit.json": _json_lines(record),
+        "moments.json": "" if measurement is None else json_text(measurement.moments.to_dict()),
+        "fit.json": json_lines(record),
     }
     # A title from a terminal in another encoding may hold what UTF-8 cannot.
     contents = {name: texts[name].encode("utf-8", "replace") for name in RESULT_FILES if texts[name]}
@@ -163,24 +168,10 @@ def _save_equations(fit: SEMFit, folder: str | Path, *, title: str, source: str,
     texts = {
         "report.html": equation_report(fit, title=title, source=source, command=command),
         "parameters.csv": _csv(tidy(fit)),
-        "fit.json": _json_lines(equation_record(fit, title=title)),
+        "fit.json": json_lines(equation_record(fit, title=title)),
     }
     contents = {name: texts[name].encode("utf-8", "replace") for name in EQUATION_FILES}
     return dict(zip(contents, write_folder(folder, contents), strict=True))
-
-
-def _json(content: object) -> str:
-    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
-
-
-def _json_lines(record: Mapping[str, Any]) -> str:
-    """JSON with one line per key, and one per entry of a list of records: fit for reading and comparing."""
-    lines = []
-    for key, value in record.items():
-        several = isinstance(value, list) and value and isinstance(value[0], dict)
-        text = "[\n  " + ",\n  ".join(map(_json, value)) + "\n ]" if several else _json(value)
-        lines.append(f" {_json(key)}: {text}")
-    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def _csv(frame: pd.DataFrame) -> str:

@@ -1,4 +1,4 @@
-"""Fits as data frames: parameters (`tidy`), one line per model (`glance`), one line per group (`clusters`)."""
+"""Fits as data frames: parameters (`tidy`), a line per model (`glance`), group (`clusters`), or row (`augment`)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..equations.sam_fit import SAMFit
 from ..errors import OptionError
 from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import BlockFit, MeasurementFit
+from ..mixed.fit import MixedFit
 from ..mixtures.errors import StandardErrors
 from ..mixtures.known import known_errors
 from ..mixtures.linear import normal_tests, standard_error
@@ -21,12 +22,13 @@ from ..structural.select import MixtureSelection
 from .bayesian_frames import bayesian_glance, bayesian_parameters
 from .equation_frames import equation_glance, equation_parameters, two_step_glance
 from .inputs import no_such_result
+from .mixed_frames import mixed_augment, mixed_glance, mixed_parameters
 from .multilevel_tables import multilevel_glance, multilevel_parameters
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["clusters", "glance", "mixture_parameters", "tidy"]
+__all__ = ["augment", "clusters", "glance", "mixture_parameters", "tidy"]
 
 
 @singledispatch
@@ -50,6 +52,10 @@ def tidy(fit: object) -> pd.DataFrame:
         Of a `SEMFit` or `SAMFit`: ``group``, ``lhs``, ``op``, ``rhs``, ``label``, ``estimate``, ``se``, ``z``,
         ``p_value``, ``lower``, ``upper`` (95% interval), ``std_all``, ``free``; after the groups, defined parameters
         (``:=``), which belong to none.
+        Of a `MixedFit`: ``effect`` (``"fixed"``, or ``"ran_pars"`` for standard deviations and correlations),
+        ``group``, ``term`` (as in broom.mixed: ``"sd__Days"``, ``"cor__(Intercept).Days"``, ``"sd__Observation"``),
+        ``estimate``, and of fixed effects ``se``, ``df`` (Satterthwaite), ``statistic`` (t), ``p_value``, ``lower``,
+        ``upper`` (95%).
         Of a `MixtureFit`: ``cluster``, ``outcome``, ``predictor``, ``estimate``, ``se``, ``z``, ``p_value``,
         ``lower``, ``upper`` (95% interval), ``equal`` (the same in all clusters), ``fixed``, ``group_specific`` (free
         in every group: the estimate is the mean over the cluster's groups); the predictor of an intercept is ``"1"``.
@@ -93,9 +99,10 @@ def glance(fit: object) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Of a `SEMFit` one row with sizes, test, fit measures and their corrected forms, missing where the estimator has
-        none; of a `SAMFit` one row with sizes and the test of step 2; of a `MeasurementFit` one row per measurement
-        block with its fit measures; of a `BayesianFit` the same with
-        fit measures from the draws, R-hat and effective sample sizes; of a `MixtureFit` one row
+        none; of a `SAMFit` one row with sizes and the test of step 2; of a `MixedFit` one row with sizes, sigma,
+        likelihood, information criteria, evaluations, whether it converged and whether it is singular; of a
+        `MeasurementFit` one row per measurement block with its fit measures; of a `BayesianFit` the same with fit
+        measures from the draws, R-hat and effective sample sizes; of a `MixtureFit` one row
         with log-likelihoods, parameters, information criteria (``_observed``: on the log-likelihood of the
         indicators), entropy R2 and starts; of a `MixtureSelection` one such row per number of clusters; of a
         `MultilevelFit` one row with sizes, draws, the mean log-likelihood and whether there was sampling trouble.
@@ -106,6 +113,42 @@ def glance(fit: object) -> pd.DataFrame:
         If `fit` is anything else.
     """
     raise _unknown(fit, "glance")
+
+
+def augment(fit: MixedFit, *, hat: bool = False) -> pd.DataFrame:
+    """Return the rows of a linear mixed model with what the fit says of each.
+
+    Parameters
+    ----------
+    fit
+        A linear mixed model.
+    hat
+        Whether to add leverages, which take a little longer.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The complete rows of the columns in use; then ``.fitted`` (random effects included), ``.residual`` (response
+        less that), ``.fixed`` (fixed effects and offset alone), and ``.hat`` if asked for. The index is the position
+        of each row in the table that was given.
+
+    Raises
+    ------
+    OptionError
+        If `fit` is anything else.
+
+    Examples
+    --------
+    >>> from mixsem.data import sleepstudy
+    >>> from mixsem.mixed.linear import lmer
+    >>> augment(lmer("Reaction ~ Days + (Days | Subject)", sleepstudy())).head(2).round(2)
+       Reaction  Days Subject  .fitted  .residual  .fixed
+    0    249.56     0     308   253.66      -4.10  251.41
+    1    258.70     1     308   273.33     -14.63  261.87
+    """
+    if not isinstance(fit, MixedFit):
+        raise no_such_result(fit, "augment", (MixedFit,))
+    return mixed_augment(fit, hat=hat)
 
 
 def clusters(fit: MixtureFit) -> pd.DataFrame:
@@ -238,6 +281,8 @@ tidy.register(MultilevelFit, multilevel_parameters)
 glance.register(MultilevelFit, multilevel_glance)
 tidy.register(BayesianFit, bayesian_parameters)
 glance.register(BayesianFit, bayesian_glance)
+tidy.register(MixedFit, mixed_parameters)
+glance.register(MixedFit, mixed_glance)
 tidy.register(SEMFit, equation_parameters)
 tidy.register(SAMFit, equation_parameters)
 glance.register(SAMFit, two_step_glance)

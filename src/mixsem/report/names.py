@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["EQUATION_FILES", "INVARIANCE_FILES", "RESULT_FILES"]
+__all__ = ["EQUATION_FILES", "INVARIANCE_FILES", "MIXED_FILES", "RESULT_FILES"]
 
 RESULT_FILES = (
     "report.html",
@@ -16,3 +16,5 @@ RESULT_FILES = (
 EQUATION_FILES = ("report.html", "parameters.csv", "fit.json")
 
 INVARIANCE_FILES = ("report.html", "invariance.csv", "noninvariance.csv", "invariance.svg")
+
+MIXED_FILES = ("report.html", "fixed.csv", "random.csv", "varcorr.csv", "fit.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 
@@ -21,7 +22,7 @@ from .bayesian_section import BayesianDetails, bayesian_details
 from .frames import mixture_parameters
 from .inference_section import inference_record
 
-__all__ = ["fit_record", "plain"]
+__all__ = ["fit_record", "json_lines", "json_text", "plain"]
 
 #: The version is raised when a key of ``fit.json`` changes its meaning or goes; new keys do not raise it.
 FORMAT, FORMAT_VERSION = "mixsem-fit", 1
@@ -174,3 +175,19 @@ def plain(value: object) -> object:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [plain(entry) for entry in value]
     return value if value is None or isinstance(value, str | int) else str(value)
+
+
+def json_text(content: object) -> str:
+    """Plain data as JSON on one line."""
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
+
+
+def json_lines(record: Mapping[str, object]) -> str:
+    """JSON with one line per key, and one per entry of a list of records: fit for reading and comparing."""
+    lines = []
+    for key, value in record.items():
+        several = isinstance(value, list) and value and isinstance(value[0], dict)
+        entries = value if isinstance(value, list) else []
+        text = "[\n  " + ",\n  ".join(map(json_text, entries)) + "\n ]" if several else json_text(value)
+        lines.append(f" {json_text(key)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -21,6 +21,7 @@ from ..measurement.invariance_alignment import Alignment
 from ..measurement.invariance_search import NonInvariance
 from ..measurement.invariance_steps import RandomEffectSteps
 from ..measurement.prior_grid import PriorVarianceChoice
+from ..mixed.fit import MixedFit
 from ..mixtures.bootstrap_results import MixtureBootstrap, SelectionBootstrap
 from ..mixtures.classification import Classification
 from ..mixtures.distal import DistalOutcome
@@ -50,6 +51,7 @@ from .inference_tables import errors_in_words, interval_summary, wald_summary
 from .inputs import no_such_result
 from .invariance_words import alignment_summary, random_summary, search_summary, test_summary
 from .measurement_tables import fit_table, loading_table, measurement_facts
+from .mixed_summary import mixed_summary
 from .mixture_tables import (
     coefficient_table,
     indicator_word,
@@ -74,8 +76,8 @@ def summary(fit: object) -> Summary:
     Parameters
     ----------
     fit
-        A `SEMFit`, `MeasurementFit`, `BayesianFit`, `FactorMoments`, `MixtureFit` or `MixtureSelection`, or another
-        result of this package.
+        A `SEMFit`, `MixedFit`, `MeasurementFit`, `BayesianFit`, `FactorMoments`, `MixtureFit` or `MixtureSelection`, or
+        another result of this package.
 
     Returns
     -------
@@ -183,6 +185,11 @@ def _summary_equations(fit: SEMFit) -> Summary:
 @summary.register(SAMFit)
 def _summary_two_steps(fit: SAMFit) -> Summary:
     return two_step_summary(fit, warning_listing(fit.notices))
+
+
+@summary.register(MixedFit)
+def _summary_mixed(fit: MixedFit) -> Summary:
+    return mixed_summary(fit, warning_listing(fit.notices))
 
 
 @summary.register(Bootstrap)

@@ -28,7 +28,7 @@ class Column:
     label
         Heading.
     format
-        How values are written: ``"text"``, ``"integer"``, ``"decimal1"`` to ``"decimal3"``, ``"p"``.
+        How values are written: ``"text"``, ``"integer"``, ``"decimal1"`` to ``"decimal8"``, ``"p"``.
     align
         ``"left"``, ``"right"`` or ``"center"``; text is left and numbers are right if it is not given.
     subscript

@@ -6,12 +6,13 @@ import html
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, SupportsFloat, SupportsIndex, cast
 
 __all__ = [
     "Format",
     "display_width",
+    "enough_decimals",
     "escape_html",
     "escape_latex",
     "escape_markdown",
@@ -23,10 +24,23 @@ __all__ = [
     "plural",
 ]
 
-Format = Literal["text", "integer", "decimal1", "decimal2", "decimal3", "p"]
+Format = Literal[
+    "text",
+    "integer",
+    "decimal1",
+    "decimal2",
+    "decimal3",
+    "decimal4",
+    "decimal5",
+    "decimal6",
+    "decimal7",
+    "decimal8",
+    "p",
+]
 """How the values of a column are written. ``"p"``: three decimals, "<0.001" below."""
 
-_DECIMALS = {"decimal1": 1, "decimal2": 2, "decimal3": 3, "p": 3}
+_DECIMALS = {**{f"decimal{n}": n for n in range(1, 9)}, "p": 3}
+_ENOUGH: tuple[Format, ...] = ("decimal3", "decimal4", "decimal5", "decimal6", "decimal7", "decimal8")
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -81,6 +95,19 @@ def format_value(value: object, form: Format) -> str:
     if form == "integer" and hasattr(value, "__index__"):
         return f"{int(cast(SupportsIndex, value)):,}"
     return f"{number:z,.{_DECIMALS.get(form, 0)}f}"
+
+
+def enough_decimals(values: Iterable[float]) -> Format:
+    """Three decimals, or as many (up to eight) as show two digits of the smallest value that is not zero or missing.
+
+    Examples
+    --------
+    >>> enough_decimals([25.6, 0.5, 0.0]), enough_decimals([25.6, 0.00041])
+    ('decimal3', 'decimal5')
+    """
+    sizes = [abs(v) for v in values if v and math.isfinite(v)]
+    needed = 1 - math.floor(math.log10(min(sizes))) if sizes else 0
+    return _ENOUGH[min(max(needed - 3, 0), len(_ENOUGH) - 1)]
 
 
 def is_missing(value: object) -> bool:
