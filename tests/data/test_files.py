@@ -125,6 +125,14 @@ def test_items_with_leading_zeros_are_numbers(tmp_path: Path) -> None:
     assert read("g,x\n01,01\n02,05\n", tmp_path, "country")["g"].tolist() == [1, 2]
 
 
+def test_several_columns_hold_labels(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("g,h,x\n01,1.1,01\n02,1.10,05\n")
+    table = read_table(path, ("g", "h", "country"))
+    assert table["g"].tolist() == ["01", "02"] and table["h"].tolist() == ["1.1", "1.10"]
+    assert table["x"].tolist() == [1, 5]
+
+
 def test_booleans_with_missing_ones_stay_booleans(tmp_path: Path) -> None:
     table = read("g,x\nA,TRUE\nA,NA\nA,FALSE\n", tmp_path)
     assert table["x"].dropna().tolist() == [True, False]

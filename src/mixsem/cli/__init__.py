@@ -85,6 +85,10 @@ def _run(argv: Sequence[str] | None) -> None:
         from .invariance import invariance_options, run_invariance
 
         run_invariance(invariance_options(arguments, typed))
+    elif arguments.command == "lmer":
+        from .lmer import lmer_options, run_lmer
+
+        run_lmer(lmer_options(arguments, typed))
     elif arguments.command == "power":
         from .power_plan import power_options
 

@@ -10,6 +10,7 @@ from .. import __version__
 from ..errors import OptionError, did_you_mean
 from .equation_parser import EQUATION_COMMANDS, add_equations
 from .invariance_parser import add_invariance
+from .lmer_parser import add_lmer
 from .power_parser import add_power
 from .study_parser import add_study
 
@@ -28,6 +29,7 @@ _EXAMPLES = """examples:
   mixsem fit belgium.json chile.json --measurement measurement.txt --structural structural.txt --out results
   mixsem cfa measurement.txt survey.csv --group country --group-equal loadings,intercepts --estimator MLR
   mixsem invariance survey.csv --group country --measurement measurement.txt --search --out results
+  mixsem lmer "reaction ~ days + (days | subject)" sleep.csv --confint profile --out results
   mixsem power --groups 24,48 --sizes 50,100,200 --clusters 2 --beta 0.3
   mixsem study run mixml-1 --cells 48 --replications 3 --out mixml-1
 
@@ -49,6 +51,8 @@ class _Parser(argparse.ArgumentParser):
             return "the study or its folder comes first" if words[-1] != "study" else "such as mixsem study run"
         if words[-1] == "power":
             return "the plan file comes first, if there is one"
+        if words[-1] == "lmer":
+            return "the formula comes first, in quotation marks, then the data"
         return "the model comes first, then the data" if words[-1] in EQUATION_COMMANDS else "the data files come first"
 
 
@@ -84,7 +88,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="mixsem",
         description="Compare relations across many groups: structural equation models with regressions"
-        " clustered over groups.",
+        " clustered over groups, and mixed models.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -96,6 +100,7 @@ def _build_parser() -> argparse.ArgumentParser:
     add_invariance(commands.add_parser("invariance", help="test measurement invariance", allow_abbrev=False))
     for kind, does in EQUATION_COMMANDS.items():
         add_equations(commands.add_parser(kind, help=does, allow_abbrev=False), kind)
+    add_lmer(commands.add_parser("lmer", help="fit a linear mixed model", allow_abbrev=False))
     add_power(commands.add_parser("power", help="how many groups and people are needed", allow_abbrev=False))
     add_study(commands.add_parser("study", help="run simulation studies, the papers' or yours", allow_abbrev=False))
     _add_demo(commands.add_parser("demo", help="run on a survey that ships with mixsem", allow_abbrev=False))

@@ -38,6 +38,9 @@ _OPTIONS = {
     "reference": "--reference",
     "priors": "--priors",
     "target_accept": "--target-accept",
+    "ddf": "--ddf",
+    "weights": "--weights",
+    "offset": "--offset",
 }
 
 #: Advice that exists in Python only, and what the command line has in its place.
@@ -45,6 +48,9 @@ _ELSEWHERE = {
     "; starting clusters are given with start=": "",
     "Raise max_iterations.": "More iterations can be allowed in Python (max_iterations).",
     "SampleMoments.from_frame with min_size=": "min_size=",
+    "Fit again from fit.theta with start=, a larger max_evaluations or another method; see all_fit().": (
+        "Try another --optimizer; all_fit() in Python tries them all."
+    ),
     "leave missing= out": "leave --missing out",
     "leave ordered= out": "leave --ordered out",
     "lower min_size": "lower --min-size",
@@ -60,6 +66,9 @@ _SEVERAL = re.compile(rf"(?<![\w.\-])({'|'.join(_OPTIONS)})=\(('[^']*'(?:, '[^']
 
 #: An argument of a Python call, such as ``blocks='joint'``, ``k=9`` or just ``min_size=``.
 _ARGUMENT = re.compile(rf"(?<![\w.\-])({'|'.join(_OPTIONS)})=(?!=)('[^']*'|\d+|range\(1, 7\))?")
+
+#: The group of autocorrelated residuals, its time left open.
+_AR1 = re.compile(r'(?<![\w.\-])ar1=\("([^"]+)", \.\.\.\)')
 
 _SAMPLING = re.compile(r"Sampling\((\w+=[\d.]+(?:, \w+=[\d.]+)*)\)")
 
@@ -80,6 +89,7 @@ def in_options(message: str) -> str:
     message = _VALUES.sub(lambda found: f"--equal {found[1].replace(chr(39), '').replace(',', '')}", message)
     message = _SEVERAL.sub(_several, message)
     message = _SAMPLING.sub(_sampling, message)
+    message = _AR1.sub(r"--ar1 \1 ...", message)
     return _ARGUMENT.sub(_option, re.sub(r"(?<![\w.\-])equal=(?=[ \n)]|$)", equal, message))
 
 

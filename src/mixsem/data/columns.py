@@ -20,7 +20,7 @@ from ..errors import DataError, OptionError, did_you_mean, enumerate_briefly
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame
 
-__all__ = ["FrameLike", "check_items", "open_columns", "to_floats"]
+__all__ = ["FrameLike", "check_items", "open_columns", "open_table", "to_floats"]
 
 FrameLike: TypeAlias = "IntoFrame | Mapping[str, ArrayLike]"
 """A pandas, polars or pyarrow table, a polars lazy frame, a DuckDB relation, or a mapping of columns."""
@@ -57,7 +57,7 @@ def open_columns(data: FrameLike, wanted: Sequence[str]) -> nw.DataFrame[Any]:
     """
     if isinstance(data, pd.DataFrame) and data.columns.is_unique and len(data) and set(wanted) <= set(data.columns):
         return nw.from_native(data[list(wanted)], eager_only=True)
-    frame = _open(data)
+    frame = open_table(data)
     columns: list[str] = frame.collect_schema().names()
     unknown = [name for name in wanted if name not in columns]
     if unknown:
@@ -69,7 +69,16 @@ def open_columns(data: FrameLike, wanted: Sequence[str]) -> nw.DataFrame[Any]:
     return eager
 
 
-def _open(data: Any) -> nw.DataFrame[Any] | nw.LazyFrame[Any]:
+def open_table(data: Any) -> nw.DataFrame[Any] | nw.LazyFrame[Any]:
+    """Any table as one of narwhals; nothing of it is read.
+
+    Raises
+    ------
+    DataError
+        If `data` is not a table, or holds a column twice or columns of different rows.
+    """
+    if isinstance(data, Mapping):
+        _require_aligned(data)
     try:
         frame: Any = nw.from_native(pd.DataFrame(data) if isinstance(data, Mapping) else data)
     except DuplicateError as error:
@@ -85,6 +94,20 @@ def _open(data: Any) -> nw.DataFrame[Any] | nw.LazyFrame[Any]:
     if frame.implementation is nw.Implementation.DUCKDB and len(set(data.columns)) < len(data.columns):
         raise _repeated_columns(data)
     return frame
+
+
+def _require_aligned(columns: Mapping[Any, Any]) -> None:
+    """Refuse pandas columns with different indexes, which pandas would put together by label, with gaps."""
+    series = {name: column for name, column in columns.items() if isinstance(column, pd.Series)}
+    first = next(iter(series), None)
+    for name, column in series.items():
+        if not column.index.equals(series[first].index):
+            lengths = f"{len(series[first]):,} and {len(column):,} rows"
+            raise DataError(
+                f"the columns {first!r} and {name!r} ({lengths}) have different row labels",
+                allowed="columns of the same rows",
+                todo="make one table of them, or give arrays: {name: column.to_numpy(), ...}",
+            )
 
 
 def _unknown_columns(unknown: Sequence[str], columns: Sequence[object], index: Sequence[object]) -> DataError:

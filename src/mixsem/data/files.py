@@ -7,7 +7,7 @@ import gzip
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -31,7 +31,7 @@ _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _WHOLE_FLOAT = re.compile(r"(?:0|-?[1-9][0-9]{0,14})\.0")
 
 
-def read_table(path: str | Path, group: str | None = None) -> pd.DataFrame:
+def read_table(path: str | Path, group: str | Collection[str] | None = None) -> pd.DataFrame:
     r"""Read a table by the suffix of its file.
 
     A cell that is empty, blank or a lone point is missing. In a column of numbers the usual codes (``NA``,
@@ -43,8 +43,8 @@ def read_table(path: str | Path, group: str | None = None) -> pd.DataFrame:
     path
         A .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .arrow or .feather file; text in UTF-8.
     group
-        Name of the grouping column, if there is one: its labels stay text unless all of them are whole numbers
-        that are written the same way again. So 01 stays 01, and 1.10 is not 1.1.
+        Name of the grouping column, or names of several, if there are any: their labels stay text unless all of them
+        are whole numbers that are written the same way again. So 01 stays 01, and 1.10 is not 1.1.
 
     Returns
     -------
@@ -70,9 +70,10 @@ def read_table(path: str | Path, group: str | None = None) -> pd.DataFrame:
     """
     source = Path(path)
     suffix = _suffix(source)
+    groups = {group} if isinstance(group, str) else set(group or ())
     try:
         separator = _SEPARATORS.get(suffix)
-        table = _read_binary(source, suffix) if separator is None else _read_text(source, separator, group)
+        table = _read_binary(source, suffix) if separator is None else _read_text(source, separator, groups)
     except DataError:
         raise
     except UnicodeDecodeError as error:
@@ -118,7 +119,7 @@ def _compressed(source: Path) -> bool:
     return source.suffix.lower() == ".gz"
 
 
-def _read_text(source: Path, separator: str, group: str | None) -> pd.DataFrame:
+def _read_text(source: Path, separator: str, groups: Collection[str]) -> pd.DataFrame:
     _check_header(source, separator)
 
     compression = "gzip" if _compressed(source) else None
@@ -129,7 +130,7 @@ def _read_text(source: Path, separator: str, group: str | None) -> pd.DataFrame:
     table = read(na_values=list(_MISSING))
     numbers = [name for name in table.columns if not _may_hold_words(table[name])]
     # Read once more, as text, what are not numbers: there "NA" is a label and not missing.
-    words = [name for name in table.columns if name not in numbers or name == group]
+    words = [name for name in table.columns if name not in numbers or name in groups]
     if not words:
         return table
     text = read(usecols=words, dtype=str, keep_default_na=False, na_values=list(_MISSING))
@@ -140,7 +141,7 @@ def _read_text(source: Path, separator: str, group: str | None) -> pd.DataFrame:
         text = text.mask(text.isin(blank))
         numbers = [name for name in table.columns if not _may_hold_words(table[name])]
     plain = {name: text[name] for name in words if name not in numbers and text[name].notna().any()}
-    if group in numbers:
+    for group in (name for name in numbers if name in groups):
         plain[group] = _whole_or_text(text[group].where(table[group].notna()))
     return table.assign(**plain)
 
