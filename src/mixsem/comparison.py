@@ -88,6 +88,14 @@ def anova(
     ``lavTestLRT()`` and lmerTest's ``anova()``.
     """
     mixed = [fit for fit in fits if isinstance(fit, MixedFit)]
+    if any(isinstance(fit, list | tuple) and any(isinstance(one, MixedFit) for one in fit) for fit in fits):
+        raise OptionError("anova() got a list", allowed="fits", todo="give the fits themselves: anova(*fits)")
+    if not fits:
+        raise OptionError(
+            "anova() got nothing",
+            allowed="two or more fits of cfa(), sem() or growth(), or one or more fits of lmer()",
+            todo="give the fits, as in anova(small, large)",
+        )
     if not mixed:
         from .equations.compare import anova as compare_equations
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from numbers import Integral
 
-from .errors import OptionError
+import numpy as np
 
-__all__ = ["Names", "as_names", "require_progress", "require_seed"]
+from .errors import OptionError, did_you_mean
+
+__all__ = ["Names", "as_names", "require_choice", "require_flag", "require_progress", "require_seed", "require_whole"]
 
 Names = str | Sequence[str]
 """One name, or several."""
@@ -70,4 +72,44 @@ def require_progress(progress: object) -> None:
             f"progress={progress!r}",
             allowed="a function of (stage, done, total), or None",
             todo="leave progress= out, or give a function such as print",
+        )
+
+
+def require_flag(name: str, value: object, allowed: str = "True or False") -> None:
+    """Refuse what is neither True nor False: nearly every other value counts as true in Python.
+
+    Raises
+    ------
+    OptionError
+        If it is neither.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise OptionError(f"{name}={value!r}", allowed=allowed, todo=f"give {name}=True or {name}=False")
+
+
+def require_whole(name: str, value: object, least: int) -> None:
+    """Refuse what is no whole number from `least` on.
+
+    Raises
+    ------
+    OptionError
+        If it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise OptionError(f"{name}={value!r}", allowed=f"a whole number, {least} or more")
+
+
+def require_choice(name: str, value: object, choices: Sequence[str], default: str) -> None:
+    """Refuse what is none of the choices.
+
+    Raises
+    ------
+    OptionError
+        If it is none.
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise OptionError(
+            f"{name}={value!r}",
+            allowed=", ".join(choices),
+            todo=did_you_mean(str(value), choices) or f'leave it at "{default}"',
         )

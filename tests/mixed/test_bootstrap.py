@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import mixsem as mx
-from mixsem.errors import ConvergenceWarning, DataError, MixsemWarning, OptionError
+from mixsem.errors import ConvergenceWarning, DataError, MixsemError, MixsemWarning, OptionError
 from mixsem.mixed.bootstrap import bootstrap_mixed
 from mixsem.mixed.bootstrap_results import MixedBootstrap
 
@@ -55,11 +55,12 @@ def test_the_seed_decides_and_the_first_samples_stay(fit, drawn):
     again = mx.bootstrap(fit, 20, seed=1)
     pd.testing.assert_frame_equal(again.draws, drawn.draws.head(20), check_exact=True)
     assert not np.allclose(mx.bootstrap(fit, 20, seed=2).draws, again.draws)
-    of_its_own = mx.bootstrap(fit, 5)
+    of_its_own = mx.bootstrap(fit, 5, seed=None)
     pd.testing.assert_frame_equal(mx.bootstrap(fit, 5, seed=of_its_own.seed).draws, of_its_own.draws, check_exact=True)
 
 
-def test_any_number_of_workers_gives_the_same(fit):
+def test_any_number_of_workers_gives_the_same(fit, monkeypatch):
+    monkeypatch.setattr("mixsem.mixed.bootstrap.WORTH_PROCESSES", 0.0)
     one, two = (bootstrap_mixed(fit, 12, seed=4, workers=w, statistic=ratio) for w in (1, 2))
     pd.testing.assert_frame_equal(one.to_pandas(), two.to_pandas(), check_exact=True)
 
@@ -195,3 +196,39 @@ def test_progress(fit):
     mx.bootstrap(fit, 16, seed=1, progress=lambda *a: stages.append(a))
     assert stages[-1] == ("bootstrap", 16, 16)
     assert [done for _, done, _ in stages] == sorted(done for _, done, _ in stages)
+
+
+def test_processes_are_started_for_long_work_only(fit, monkeypatch):
+    """An import of the package takes longer than a thousand small refits."""
+    started = []
+
+    def refuse(workers):
+        started.append(workers)
+        raise RuntimeError("processes")
+
+    monkeypatch.setattr("mixsem.mixed.bootstrap.processes", refuse)
+    found = mx.bootstrap(fit, 30, seed=1, workers=2)
+    assert started == []
+    pd.testing.assert_frame_equal(found.draws, mx.bootstrap(fit, 30, seed=1).draws, check_exact=True)
+    monkeypatch.setattr("mixsem.mixed.bootstrap.WORTH_PROCESSES", 0.0)
+    with pytest.raises(RuntimeError, match="processes"):
+        mx.bootstrap(fit, 30, seed=1, workers=2)
+    assert started == [2]
+    mx.bootstrap(fit, 4, seed=1, workers=2)  # the trial was all the work
+    assert started == [2]
+
+
+def test_one_seed_by_default_as_in_every_bootstrap(fit):
+    once, again = mx.bootstrap(fit, 4), mx.bootstrap(fit, 4)
+    assert once.seed == again.seed == 0
+    pd.testing.assert_frame_equal(once.draws, again.draws, check_exact=True)
+    random = [mx.bootstrap(fit, 2, seed=None).seed for _ in range(2)]
+    assert random[0] != random[1]
+
+
+def test_rows_of_a_mixed_model_are_not_drawn(fit):
+    assert mx.bootstrap(fit, 2, kind="parametric").n == 2
+    with pytest.raises(OptionError, match="rows of a group depend on one another"):
+        mx.bootstrap(fit, 5, kind="rows")
+    with pytest.raises(MixsemError, match=r"lmer\(\)"):
+        mx.bootstrap(3)

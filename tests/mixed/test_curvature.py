@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mixsem as mx
 from mixsem.mixed.curvature import _covariance, curvature
+from mixsem.mixed.model import CompiledMixedModel
+from mixsem.mixed.satterthwaite import Satterthwaite
 
 from .references import cases
 from .test_lme4 import fitted
@@ -18,6 +21,8 @@ SECOND_DIFFERENCES = 1e-4
 LMERTEST = 1e-4
 #: Relative, of the same fit with another unit or origin of a predictor.
 SAME = 1e-5
+#: Relative, of degrees of freedom by one difference in the place of two: its error is that of the step squared.
+CHEAP = 1e-3
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +84,30 @@ def test_flat_directions_are_left_out():
     covariance, flat = _covariance(-hessian, np.eye(2))
     assert flat == 3
     assert not covariance.any()
+
+
+def test_large_systems_take_a_cheaper_way_to_the_same_degrees_of_freedom(monkeypatch):
+    """Two crossed factors: the second one's levels make the dense part."""
+    rng = np.random.default_rng(1)
+    a, b = rng.integers(0, 200, 3000), rng.integers(0, 60, 3000)
+    x, w = rng.normal(size=3000), rng.normal(size=60)[b]
+    y = x + w + rng.normal(size=200)[a] * 0.5 + rng.normal(size=60)[b] * (0.7 + 0.3 * x) + rng.normal(size=3000)
+    data = pd.DataFrame({"a": a, "b": b, "x": x, "w": w, "y": y})
+    fit = mx.lmer("y ~ x + w + (1 | a) + (1 + x | b)", data)
+    exact = Satterthwaite(fit.beta, fit.vcov.to_numpy(), curvature(fit))
+    calls = []
+    honest = CompiledMixedModel.slope_and_spread
+
+    def counted(*arguments):
+        calls.append(1)
+        return honest(*arguments)
+
+    monkeypatch.setattr(CompiledMixedModel, "slope_and_spread", counted)
+    curvature(fit)
+    plain = len(calls)
+    monkeypatch.setattr("mixsem.mixed.curvature.EXPENSIVE", 50)
+    calls.clear()
+    cheap = Satterthwaite(fit.beta, fit.vcov.to_numpy(), curvature(fit))
+    assert len(calls) == plain / 2
+    L = np.vstack([np.eye(3), np.ones((1, 3))])
+    np.testing.assert_allclose(cheap.df(L), exact.df(L), rtol=CHEAP)

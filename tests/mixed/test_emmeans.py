@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 import mixsem as mx
-from mixsem.errors import OptionError
+from mixsem.errors import MixsemError, OptionError
 from mixsem.mixed.multiplicity import critical_values
 
 from .references import DF_RELATIVE, FIXEF_RELATIVE, cases, table
@@ -19,6 +19,9 @@ PRINTED = 1e-6
 INTERPOLATED = 2e-6
 #: Absolute, of Tukey's p-values: R's `ptukey` and SciPy's `studentized_range` are good to 1e-8.
 TUKEY = 1e-5
+#: Relative, of a difference quotient with one step of 1e-5 days against a slope: its error is the step's times the
+#: second derivative.
+ONE_SIDED = 1e-3
 
 MEANS = [
     (case, means["specs"], method)
@@ -239,3 +242,81 @@ def test_z_and_kinds_of_columns():
 def test_options_that_are_refused(slopes, options, words):
     with pytest.raises(OptionError, match=words):
         mx.emmeans(slopes, **{"specs": "A", **options})
+
+
+def test_slopes_at_the_ends_of_a_spline_step_inwards():
+    """Against the slope of the spline's polynomial pieces, by quotients just inside."""
+    data = sleepstudy_of_two_groups()
+    fit = mx.lmer("Reaction ~ bs(Days, df=4) + (1 | Subject)", data)
+    found = mx.emmeans(fit, "Days", slope="Days", at={"Days": [0, 4, 9]}).frame["estimate"]
+    for at, inside, value in ((0, 1e-5, found[0]), (4, 1e-5, found[1]), (9, -1e-5, found[2])):
+        means = mx.emmeans(fit, "Days", at={"Days": [at, at + inside]}).frame["estimate"]
+        assert value == pytest.approx((means[1] - means[0]) / inside, rel=ONE_SIDED)
+    with pytest.raises(MixsemError):
+        mx.emmeans(fit, "Days", slope="Days", at={"Days": [9.5]})
+
+
+def test_slopes_of_parabolas_are_exact_at_the_ends():
+    fit = mx.lmer("Reaction ~ Days + I(Days**2) + (1 | Subject)", sleepstudy_of_two_groups())
+    found = mx.emmeans(fit, "Days", slope="Days", at={"Days": [0, 4, 9, 20]}).frame["estimate"]
+    np.testing.assert_allclose(found, fit.beta[1] + 2 * fit.beta[2] * np.array([0, 4, 9, 20]), rtol=1e-8)
+
+
+def sleepstudy_of_two_groups():
+    data = mx.data.sleepstudy()
+    return data.assign(half=np.where(data["Subject"].astype(int) % 2, "odd", "even"))
+
+
+@pytest.mark.parametrize(
+    ("formula", "specs", "options", "said"),
+    [
+        ("Reaction ~ half + Days + (1 | Subject)", "half", {}, None),
+        ("Reaction ~ half * Days + (1 | Subject)", "half", {}, "half interacts with Days"),
+        ("Reaction ~ half : Days + (1 | Subject)", "half", {}, "half interacts with Days"),
+        ("Reaction ~ half * Days + (1 | Subject)", "half", {"at": {"Days": 0}}, None),
+        ("Reaction ~ half * C(Days) + (1 | Subject)", "half | Days", {}, None),
+        ("Reaction ~ half * C(Days) + (1 | Subject)", "half", {}, "half interacts with Days"),
+        ("Reaction ~ half * Days + (1 | Subject)", "1", {"slope": "Days"}, "Days interacts with half"),
+        ("Reaction ~ half * Days + (1 | Subject)", "half", {"slope": "Days"}, None),
+    ],
+)
+def test_means_of_variables_in_interactions_are_marked(formula, specs, options, said):
+    notes = " ".join(mx.emmeans(mx.lmer(formula, sleepstudy_of_two_groups()), specs, **options).notes)
+    assert ("may mislead" in notes) == (said is not None)
+    assert said is None or said in notes
+
+
+@pytest.mark.parametrize(
+    ("response", "said"),
+    [("Reaction", None), ("log(Reaction)", "On the scale of log(Reaction), not on that of Reaction.")],
+)
+def test_a_transformed_response_is_said(response, said):
+    found = mx.emmeans(
+        mx.lmer(f"{response} ~ half + (1 | Subject)", sleepstudy_of_two_groups()), "half", contrasts="pairwise"
+    )
+    for shown in (found, found.contrasts):
+        assert [note for note in shown.notes if "scale" in note] == ([] if said is None else [said])
+
+
+@pytest.mark.filterwarnings("ignore::mixsem.errors.RankDeficiencyWarning")
+def test_what_the_data_do_not_determine_has_no_degrees_of_freedom():
+    data = sleepstudy_of_two_groups()
+    data = data.assign(late=np.where(data["Days"] > 4, "late", "early"))
+    fit = mx.lmer("Reaction ~ half * late + (1 | Subject)", data[(data["half"] == "odd") | (data["late"] == "early")])
+    frame = mx.emmeans(fit, ("half", "late")).frame
+    assert frame["estimate"].isna().sum() == 1
+    assert frame.loc[frame["estimate"].isna(), ["se", "df", "lower"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("specs", "options"), [(3, {}), ("", {}), ("| half", {}), ("half |", {}), ([1], {}), ("half", {"at": 5})]
+)
+def test_wrong_types_are_refused(specs, options):
+    fit = mx.lmer("Reaction ~ half + Days + (1 | Subject)", sleepstudy_of_two_groups())
+    with pytest.raises(OptionError):
+        mx.emmeans(fit, specs, **options)
+
+
+def test_without_fixed_effects_there_are_no_means():
+    with pytest.raises(OptionError, match="without fixed effects"):
+        mx.emmeans(mx.lmer("Reaction ~ 0 + (1 | Subject)", mx.data.sleepstudy()), "1")

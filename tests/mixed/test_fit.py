@@ -149,8 +149,11 @@ def test_update_keeps_weights_and_offsets():
     expected = mx.lmer("Reaction ~ Days + (1 | Subject)", data, weights="w", offset=2.0 * data["off"])
     assert found.objective == pytest.approx(expected.objective, abs=SAME_OPTIMUM)
     np.testing.assert_allclose(found.beta, expected.beta, rtol=1e-7)
-    with pytest.raises(OptionError, match="the fit had weights"):
+    with pytest.raises(OptionError, match="the fit had offset"):
         fit.update(data=data)
+    plain = mx.lmer("Reaction ~ Days + (1 | Subject)", data, weights=data["w"].to_numpy())
+    with pytest.raises(OptionError, match="the fit had weights"):
+        plain.update(data=data)
     again = fit.update("~ . - offset(off)", data=data, weights="w", offset="off")
     assert again.beta[1] == pytest.approx(fit.beta[1] + 3.0, rel=1e-6)
 
@@ -199,3 +202,27 @@ def test_autocorrelated_residuals_are_in_it():
     assert not np.allclose(whole[1], fit.residuals("scaled"))
     with pytest.raises(MixsemError, match="hat values"):
         fit.hat_values()
+
+
+def test_refits_to_a_column_by_its_name():
+    data = sleepstudy().assign(other=lambda d: 2.0 * d["Reaction"] + 5.0 * d["Days"])
+    fit = mx.lmer("Reaction ~ Days + offset(0 * other) + (1 | Subject)", data)
+    np.testing.assert_allclose(fit.refit("other").beta, fit.refit(data["other"]).beta, rtol=ROUNDING)
+    with pytest.raises(DataError, match="does not keep the column absent"):
+        fit.refit("absent")
+    with pytest.raises(OptionError, match="y has shape"):
+        fit.refit(np.ones((180, 2)))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"formula": 3}, "formula=3"),
+        ({"formula": sleepstudy()}, r"update\(data=...\)"),
+        ({"optimizer": "newton"}, "method='newton'"),
+        ({"reml": "ML"}, "reml='ML'"),
+    ],
+)
+def test_slips_in_updates(options, message):
+    with pytest.raises(OptionError, match=message):
+        sleep().update(**options)

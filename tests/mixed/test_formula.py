@@ -271,3 +271,12 @@ def test_what_is_written_reads_as_the_same_formula(fixed: list[str], random: lis
     assert [(b.columns, b.group, b.correlated) for b in again.bars] == [
         (b.columns, b.group, b.correlated) for b in formula.bars
     ]
+
+
+@pytest.mark.parametrize(
+    ("group", "message"), [("a/a", "'a' is nested in itself"), ("a:a", "crossed with itself"), ("b/(a:b:a)", "crossed")]
+)
+def test_a_column_is_grouped_by_once(group: str, message: str) -> None:
+    with pytest.raises(ModelSyntaxError, match=message):
+        parse_formula(f"y ~ x + (1 | {group})")
+    assert [bar.group for bar in parse_formula("y ~ x + (1 | a/b)").bars] == [("b", "a"), ("a",)]

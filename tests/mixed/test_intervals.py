@@ -187,3 +187,31 @@ def test_zeta_plot_draws_what_its_twin_says():
         mx.plots.zeta(found, 0.999)
     with pytest.raises(OptionError, match="a Profile"):
         mx.plots.zeta_data("profile")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("profile", {"n": 5}, "n= for method='profile', which does not use it"),
+        ("profile", {"seed": 1, "workers": 2}, "seed=, workers= for method='profile', which does not use them"),
+        ("profile", {"ddf": "kenward-roger"}, "ddf= for method='profile'"),
+        ("wald", {"n": 5}, "n= for method='wald'"),
+        ("wald", {"seed": None}, "seed= for method='wald'"),
+        ("bootstrap", {"ddf": "none"}, "ddf= for method='bootstrap'"),
+    ],
+)
+def test_options_that_mean_nothing_for_a_method_are_refused(method, options, message):
+    fit = mx.lmer("Reaction ~ Days + (1 | Subject)", mx.data.sleepstudy())
+    with pytest.raises(OptionError, match=message):
+        mx.confint(fit, method, **options)
+
+
+@pytest.mark.parametrize(("method", "options"), [("wald", {}), ("bootstrap", {"n": 3})])
+def test_a_structure_of_the_residuals_without_intervals_is_said(method, options):
+    data = mx.data.sleepstudy()
+    data["late"] = data["Days"] > 4
+    structure = mx.Residual(by="late", ar1=("Subject", "Days"))
+    notes = mx.confint(mx.lmer("Reaction ~ Days + (1 | Subject)", data, residual=structure), method, **options).notes
+    expected = "No intervals for the structure of the residuals (ratio.True, phi). sigma is that of late = False."
+    assert notes[-1] == expected
+    assert not any("'profile'" in note for note in notes)  # which would be refused

@@ -195,10 +195,59 @@ def test_offsets_are_found_or_asked_for():
         ({"level": 95}, "level=95"),
         ({"seed": -1}, "seed=-1"),
         ({"interval": "confidence", "new_levels": "draw"}, "one of the two"),
-        ({"weights": [1.0]}, "weights= without newdata"),
+        ({"weights": [1.0], "interval": "prediction"}, "weights= without newdata"),
+        ({"weights": [1.0]}, 'weights= without interval="prediction"'),
+        ({"level": 0.9}, "level= without interval="),
+        ({"level": "a", "interval": "confidence"}, "level='a'"),
+        ({"seed": 1}, 'seed= without new_levels="draw"'),
         ({"random": 3}, "random=3"),
     ],
 )
 def test_slips_are_refused(options, message):
     with pytest.raises(OptionError, match=message):
         sleep().predict(**options)
+
+
+def test_weights_are_found_in_newdata_by_the_name_that_the_fit_had():
+    data = sleepstudy().assign(**{"my w": lambda d: 1.0 + d["Days"] % 3})
+    fit = mx.lmer("Reaction ~ Days + (1 | Subject)", data, weights="my w")
+    rows = data.head(4)
+    found = fit.predict(rows, interval="prediction")
+    given = fit.predict(rows, interval="prediction", weights=rows["my w"].to_numpy())
+    plain = fit.predict(rows, interval="prediction", weights=np.ones(4))
+    np.testing.assert_allclose(found["se"], given["se"], rtol=ROUNDING)
+    assert (found["se"] < plain["se"]).tolist() == [False, True, True, False]
+    with pytest.raises(DataError, match="give weights="):
+        fit.predict(sleepstudy().head(4), interval="prediction")
+
+
+@pytest.mark.parametrize("empty", [sleepstudy().head(0), {"Days": [], "Subject": []}], ids=["frame", "columns"])
+def test_no_rows_have_no_predictions(empty):
+    assert sleep().predict(empty).shape == (0,)
+    assert list(sleep().predict(empty, interval="confidence")) == ["fit", "se", "lower", "upper"]
+
+
+def test_a_label_of_another_type_is_named_with_its_type():
+    with pytest.raises(DataError, match=r"unknown to the fit: '308'\n.*\n.*the fit has 308 \(int\), not '308' \(str\)"):
+        sleep().predict({"Days": [1], "Subject": ["308"]})
+    with pytest.raises(OptionError, match=r"the fit has 308 \(int\), not '308' \(str\)"):
+        mx.implied_cov(sleep(), "308")
+    assert "Subject 308" in repr(mx.implied_cov(sleep(), np.int64(308)))
+    for strange in (3, "y ~ x", None):
+        with pytest.raises(OptionError, match="a fit of lmer"):
+            mx.implied_cov(strange, 308)
+
+
+def test_beyond_the_range_of_a_spline():
+    data = sleepstudy()
+    with pytest.raises(DataError, match=r"(?s)beyond the range of the fit in bs\(Days, df=4\).*extrapolation='extend'"):
+        mx.lmer("Reaction ~ bs(Days, df=4) + (1 | Subject)", data).predict({"Days": [12], "Subject": [308]})
+    extended = mx.lmer("Reaction ~ bs(Days, df=4, extrapolation='extend') + (1 | Subject)", data)
+    assert np.isfinite(extended.predict({"Days": [12], "Subject": [308]})).all()
+
+
+def test_short_integers_predict_as_others_do():
+    data = sleepstudy().assign(x=lambda d: d["Days"] * 20)
+    fit = mx.lmer("Reaction ~ I(x^2) + (1 | Subject)", data)
+    short = data.assign(x=data["x"].astype("uint8"))
+    np.testing.assert_allclose(fit.predict(short), fit.fitted, rtol=ROUNDING)

@@ -295,3 +295,14 @@ def test_refit_by_ml_is_what_confint_starts_from():
     fit = mx.lmer("Reaction ~ Days + (Days | Subject)", mx.data.sleepstudy())
     ml = fit_model(replace(fit.specification, reml=False), fit.model, fit.theta)
     assert mx.profile(fit, "sigma", points=2).fit.objective == pytest.approx(ml.objective, rel=1e-12)
+
+
+def test_it_says_whose_estimates_it_shows_and_how_far_it_went():
+    by_reml = mx.lmer("Reaction ~ Days + (Days | Subject)", mx.data.sleepstudy())
+    found = mx.profile(by_reml, "sigma", level=0.9, points=2)
+    shown = " ".join(repr(found).split())
+    assert shown.startswith("95% profile likelihood intervals")
+    assert "Estimates are those of maximum likelihood" in shown
+    assert "Profiled as far as 90% intervals reach" in shown
+    assert "Estimates are those of maximum likelihood" in " ".join(found.intervals(0.8).notes)
+    assert "maximum likelihood" not in repr(mx.profile(by_reml.update(reml=False), "sigma", points=2))

@@ -286,3 +286,10 @@ def test_what_takes_residuals_as_plain_is_refused(schools):
         warnings.simplefilter("error")
         require_plain(lmer("y ~ x + (1 | school)", schools), "a test")
     assert issubclass(UnsupportedModelError, ModelError)
+
+
+def test_refuses_a_number_that_was_not_meant_to_have_levels(schools):
+    """At once: before the cross-products of a thousand strata are computed."""
+    data = schools.assign(x=np.random.default_rng(1).normal(size=len(schools)))
+    with pytest.raises(DataError, match=r"have one row(.|\n)*cut a number into a few classes"):
+        lmer("y ~ 1 + (1 | school)", data, residual=Residual(by="x"))

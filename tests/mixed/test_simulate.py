@@ -74,6 +74,10 @@ def test_simulated_rows_are_those_of_the_table():
         ({"beta": [1, 1], "theta": [1.0, 2.0]}, r"allowed: 1 numbers: g.\(Intercept\)"),
         ({"beta": [1, 1], "theta": [1.0], "sigma": -1.0}, "sigma=-1.0"),
         ({"beta": [1, 1], "theta": [1.0], "n": 0}, "n=0"),
+        ({"beta": ["a", "b"], "theta": [1.0]}, r"beta=\['a', 'b'\]"),
+        ({"beta": [1, 1], "theta": 1.0}, "theta=1.0"),
+        ({"beta": [1, 1], "theta": [1.0], "sigma": "a"}, "sigma='a'"),
+        ({"beta": [1, 1], "theta": [1.0], "n": 2.5}, "n=2.5"),
     ],
 )
 def test_wrong_parameters_are_refused(options, message):

@@ -126,3 +126,22 @@ def test_effects_without_a_fixed_one_come_first_in_coefficients():
     coefficients = fit.coef("Subject")
     assert list(coefficients.columns) == ["Days", "(Intercept)"]
     np.testing.assert_array_equal(coefficients["Days"], fit.ranef.wide()["Days"])
+
+
+def test_residual_standard_deviations_of_every_level_are_shown():
+    data = mx.data.sleepstudy()
+    data["late"] = np.where(data["Days"] > 4, "late", "early")
+    structure = mx.Residual(by="late", ar1=("Subject", "Days"))
+    fit = mx.lmer("Reaction ~ Days + (1 | Subject)", data, residual=structure)
+    rows = fit.varcorr.frame.query("group == 'Residual'")
+    assert rows["effect"].tolist() == ["late = early", "late = late"]
+    np.testing.assert_allclose(rows["sdcor"], fit.sigma * fit.residual.ratios)
+    np.testing.assert_allclose(rows["vcov"], rows["sdcor"] ** 2)
+    assert fit.varcorr.frame["share"].sum() == pytest.approx(1)
+    shown = repr(fit.varcorr)
+    assert "Residual  late = early" in shown
+    assert f"correlate {fit.residual.phi:.3f} to the power" in shown
+    assert "late = early" in repr(fit)
+    alone = mx.lmer("Reaction ~ Days + (1 | Subject)", data, residual=mx.Residual(ar1=("Subject", "Days"))).varcorr
+    assert alone.frame["effect"].isna().iloc[-1]
+    assert "AR(1)" in repr(alone)

@@ -154,8 +154,8 @@ def sleepstudy() -> pd.DataFrame:
     Notes
     -----
     Belenky, G., Wesensten, N. J., Thorne, D. R., Thomas, M. L., Sing, H. C., Redmond, D. P., Russo, M. B. & Balkin,
-    T. J. (2003). Patterns of performance degradation and restoration during sleep restriction and subsequent recovery: a
-    sleep dose-response study. Journal of Sleep Research, 12, 1-12.
+    T. J. (2003). Patterns of performance degradation and restoration during sleep restriction and subsequent
+    recovery: a sleep dose-response study. Journal of Sleep Research, 12, 1-12.
 
     Examples
     --------

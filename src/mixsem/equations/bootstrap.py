@@ -142,7 +142,8 @@ def bootstrap(
     """Estimate a model again in many samples.
 
     Rows are drawn within their groups, and the model is fitted to the moments of each sample from the estimates on.
-    A `MixtureFit` or `MixtureSelection` takes other options, see `mixsem.mixtures.bootstrap`.
+    A `MixtureFit` or `MixtureSelection` takes other options, see `mixsem.mixtures.bootstrap`, and a fit of `lmer`
+    those of `mixsem.mixed.bootstrap.bootstrap_mixed`: data are drawn from the fit.
 
     Parameters
     ----------
@@ -194,7 +195,7 @@ def bootstrap(
     """
     raise UnsupportedModelError(
         f"bootstrap() got {type(fit).__name__}",
-        allowed="a fit of cfa(), sem() or growth(), a MixtureFit or a MixtureSelection",
+        allowed="a fit of cfa(), sem() or growth(), or of lmer(), a MixtureFit or a MixtureSelection",
     )
 
 

@@ -52,9 +52,12 @@ def not_a_fit(fit: object, function: str) -> UnsupportedModelError:
     """The error that says what came, and what to do with it."""
     name = type(fit).__name__
     todo = _ADVICE.get(name, "give what cfa(), sem() or growth() returned")
+    if callable(getattr(fit, function, None)):  # such as residuals() of a mixed model
+        todo = f"use its own: fit.{function}()"
     if isinstance(fit, list | tuple) and fit and all(isinstance(one, SEMFit) for one in fit):
         todo = f"give the fits themselves: {function}(*fits)" if function == "anova" else "give one of them"
-    return UnsupportedModelError(f"{function}() got {name}", allowed=_ALLOWED, todo=todo)
+    allowed = f"{_ALLOWED}, or of lmer()" if function == "anova" else _ALLOWED
+    return UnsupportedModelError(f"{function}() got {name}", allowed=allowed, todo=todo)
 
 
 def require_level(level: object) -> None:

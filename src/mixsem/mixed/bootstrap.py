@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ from .objective import Objective
 from .optimise import canonical_solution, step_inside
 from .parameters import parameter_values, parameters_of
 from .quasi_newton import bfgs, inverse_curvature
+from .require import require_fit
 from .residual_rows import correlate
 from .simulate import draw_random_part
 from .threads import few_threads
@@ -43,7 +45,11 @@ Progress = Callable[[str, int, int], None]
 Statistic = Callable[[MixedFit], Mapping[str, float] | float]
 
 #: Batches of samples per process: each batch takes the model along, and each reports its end.
-BATCHES = 8
+BATCHES = 4
+#: Seconds of work in one process from which others are started: each of them takes 5 to 10 to import the package and to
+#: load its kernels. How long the work takes is told by some refits, fewer if they take long; the first loads kernels.
+WORTH_PROCESSES = 20.0
+TRIAL_REFITS, TRIAL_SECONDS = 6, 2.0
 #: A relative standard deviation, or what a correlation leaves of it, below this is called 0.
 BOUNDARY = 1e-4
 
@@ -62,9 +68,10 @@ def bootstrap_mixed(
     fit: MixedFit,
     n: int = 1000,
     *,
+    kind: Literal["parametric"] = "parametric",
     statistic: Statistic | None = None,
     start: str = "estimate",
-    seed: int | None = None,
+    seed: int | None = 0,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> MixedBootstrap:
@@ -79,15 +86,19 @@ def bootstrap_mixed(
         The fit.
     n
         Number of samples.
+    kind
+        ``"parametric"``: data drawn from the fit. Rows of a mixed model depend on one another: they cannot be drawn.
     statistic
         A function of a fit that returns a number, or numbers by name; beside the parameters of the model. With
         several workers it has to be a function of a module.
     start
         Where each search begins: ``"estimate"``, or ``"usual"`` as for new data, which takes longer.
     seed
-        The same seed gives the same samples, for any number of workers, and the first ones of a larger `n`.
+        The same seed gives the same samples, for any number of workers, and the first ones of a larger `n`. None for
+        a seed of its own, which the result tells.
     workers
-        Processes that share the work. Scripts that use more than one need the guard ``if __name__ == "__main__":``.
+        Processes that may share the work. They are started where the first refits say that one process would take
+        longer than about 20 seconds. Scripts that use more than one need the guard ``if __name__ == "__main__":``.
     progress
         Called as ``progress("bootstrap", done, total)``.
 
@@ -122,7 +133,7 @@ def bootstrap_mixed(
     """
     import pandas as pd
 
-    entropy = _check(fit, n, start, seed, workers)
+    entropy = _check(fit, n, kind, start, seed, workers)
     require_progress(progress)
     found: list[Draw] = []
     for batch in _batches(fit, statistic, start == "usual", np.random.SeedSequence(entropy).spawn(n), workers):
@@ -149,13 +160,18 @@ def _notices(failures: tuple[str, ...], n: int) -> tuple[Notice, ...]:
     return (Notice(ConvergenceWarning, f"{len(failures)} of {n} bootstrap samples gave no estimates ({reasons})."),)
 
 
-def _check(fit: MixedFit, n: int, start: str, seed: int | None, workers: int) -> int:
+def _check(fit: MixedFit, n: int, kind: str, start: str, seed: int | None, workers: int) -> int:
     """Refuse what is not allowed; return the seed, one of its own if none was given."""
-    if not isinstance(fit, MixedFit):
-        raise OptionError(f"bootstrap_mixed() got a {type(fit).__name__}", allowed="a fit of lmer()")
+    require_fit(fit, "bootstrap_mixed")
     for name, value, least in (("n", n, 2), ("workers", workers, 1), ("seed", 0 if seed is None else seed, 0)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
             raise OptionError(f"{name}={value!r}", allowed=f"a whole number of at least {least}")
+    if kind != "parametric":
+        raise OptionError(
+            f"kind={kind!r} for a mixed model",
+            allowed="kind='parametric': data drawn from the fit",
+            todo="leave kind= out: rows of a group depend on one another, and cannot be drawn one by one",
+        )
     if start not in ("estimate", "usual"):
         raise OptionError(f"start={start!r}", allowed="'estimate' or 'usual'")
     return int(np.random.SeedSequence().entropy if seed is None else seed)  # type: ignore[arg-type]
@@ -165,23 +181,44 @@ def _batches(
     fit: MixedFit, statistic: Statistic | None, cold: bool, seeds: list[np.random.SeedSequence], workers: int
 ) -> Iterator[list[Draw]]:
     """Samples in the order of their seeds, batch after batch."""
+    packed = b"" if workers == 1 else _pack(fit, statistic, cold)
+    work = Replication(fit, statistic, cold)
+    seconds = 0.0
+    if workers > 1:
+        tried, seconds = _trial(work, seeds)
+        yield tried
+        seeds = seeds[len(tried) :]
+    alone = workers == 1 or seconds * len(seeds) < WORTH_PROCESSES
     size = max(1, -(-len(seeds) // (BATCHES * workers)))
     parts = [seeds[i : i + size] for i in range(0, len(seeds), size)]
-    if workers == 1:
-        work = Replication(fit, statistic, cold)
+    if alone or not parts:
         yield from ([work(seed) for seed in part] for part in parts)
         return
+    with processes(workers) as pool:
+        futures: list[Future[list[Draw]]] = [pool.submit(_work, packed, part) for part in parts]
+        yield from (future.result() for future in futures)
+
+
+def _trial(work: Replication, seeds: list[np.random.SeedSequence]) -> tuple[list[Draw], float]:
+    """The first samples, and the seconds that each after the very first took."""
+    found, began = [work(seeds[0])], time.perf_counter()
+    for seed in seeds[1:TRIAL_REFITS]:
+        found.append(work(seed))
+        if time.perf_counter() - began > TRIAL_SECONDS:
+            break
+    return found, (time.perf_counter() - began) / max(len(found) - 1, 1)
+
+
+def _pack(fit: MixedFit, statistic: Statistic | None, cold: bool) -> bytes:
+    """What other processes need."""
     try:
-        packed = pickle.dumps((fit, statistic, cold))
+        return pickle.dumps((fit, statistic, cold))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise OptionError(
             f"statistic= cannot be sent to other processes ({error})",
             allowed="a function that is defined in a module",
             todo="use workers=1",
         ) from None
-    with processes(workers) as pool:
-        futures: list[Future[list[Draw]]] = [pool.submit(_work, packed, part) for part in parts]
-        yield from (future.result() for future in futures)
 
 
 def _work(packed: bytes, seeds: list[np.random.SeedSequence]) -> list[Draw]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import Notice, OptionError
 from ..inference.resampled import resampled_limits
-from .confidence import ConfidenceIntervals, intervals_frame
+from .confidence import ConfidenceIntervals, intervals_frame, structure_notes
 from .ddf import require_level
 from .fit import MixedFit
 from .parameters import Parameter, choose_parameters, parameter_values, parameters_of
@@ -133,7 +133,7 @@ class MixedBootstrap:
         undefined = int(self.draws.isna().any(axis=1).sum()) - self.n_failed
         if undefined:
             notes.append(f"{undefined:,} samples have a correlation without a value, which is left out.")
-        return tuple(notes)
+        return (*notes, *structure_notes(self.fit))
 
     @property
     def table(self) -> Table:

@@ -45,7 +45,8 @@ def compare_mixed(fits: Sequence[MixedFit], names: Sequence[str] = ()) -> MixedC
     Parameters
     ----------
     fits
-        Two or more fits of the same response in the same rows with the same weights.
+        Two or more fits of the same response in the same rows with the same weights. Offsets and structures of the
+        residuals may differ: there is a test where a model is a special case of the next one.
     names
         Their names, ``"model 1"`` and so on by default.
 
@@ -54,7 +55,7 @@ def compare_mixed(fits: Sequence[MixedFit], names: Sequence[str] = ()) -> MixedC
     OptionError
         If there are fewer than two fits, or another number of names.
     DataError
-        If rows, responses, offsets or weights differ.
+        If rows, responses or weights differ.
 
     Examples
     --------
@@ -85,7 +86,7 @@ def compare_mixed(fits: Sequence[MixedFit], names: Sequence[str] = ()) -> MixedC
         notes += words
     columns = ["model", "n_params", "aic", "bic", "loglik", "deviance", "chisq", "df_diff", "p_value"]
     frame = pd.DataFrame(records, columns=columns)
-    notes += [f"{labels[i]}: {fits[i].formula}" for i in order]
+    notes += [f"{labels[i]}: {_description(fits[i])}" for i in order]
     return MixedComparison("Comparison of mixed models", frame, tuple(notes), tuple(fits[i] for i in order))
 
 
@@ -98,6 +99,17 @@ def _record(label: str, fit: MixedFit) -> dict[str, object]:
         "loglik": fit.loglik,
         "deviance": fit.objective,
     }
+
+
+def _description(fit: MixedFit) -> str:
+    """What tells the model from others: the formula, an offset that came as an argument, the residuals."""
+    parts, design = [fit.formula], fit.design
+    if design.offset is not None and not design.formula.offsets:
+        named = ", ".join(columns.text.removeprefix("0 + ").strip("`") for columns in design.offset_columns)
+        parts.append(f"offset {named}" if named else "an offset")
+    if fit.specification.residual is not None:
+        parts.append(f"residuals: {fit.specification.residual}")
+    return "; ".join(parts)
 
 
 def _require_same_data(first: MixedFit, fit: MixedFit, label: str, other: str) -> None:
@@ -131,8 +143,7 @@ def _on_one_scale(fits: Sequence[MixedFit]) -> tuple[tuple[MixedFit, ...], str]:
     if not any(fit.reml for fit in fits):
         return tuple(fits), "Fitted by maximum likelihood."
     same_fixed = all(
-        set(fit.design.fixed_names) == set(first.design.fixed_names) and _spans(fit.design.X, first.design.X)
-        for fit in fits[1:]
+        set(fit.design.fixed_names) == set(first.design.fixed_names) and _means_within(first, fit) for fit in fits[1:]
     )
     if same_fixed and all(fit.reml for fit in fits):
         return tuple(fits), "Restricted likelihoods (REML): the fixed parts are the same."
@@ -155,16 +166,49 @@ def _step(small: MixedFit, large: MixedFit, before: str, after: str) -> tuple[di
     df = large.n_params - small.n_params
     if df == 0:
         return {}, [f"{before} and {after} have as many parameters: no test, compare AIC or BIC."]
-    if not _spans(large.design.X, small.design.X):
-        return {}, [f"The fixed part of {before} is not within that of {after}: no test, compare AIC or BIC."]
+    if not _means_within(small, large):
+        what = "fixed part" if np.array_equal(_offset(small), _offset(large)) else "fixed part, with the offset,"
+        return {}, [f"The {what} of {before} is not within that of {after}: no test, compare AIC or BIC."]
+    if not _residuals_within(small, large):
+        return {}, [f"The residuals of {before} are no special case of those of {after}: no test, compare AIC or BIC."]
     chisq = small.objective - large.objective
-    notes = []
     if chisq < -SLACK:
-        notes.append(f"{after} fits worse than {before}, which has fewer parameters: they are not nested.")
-    if len(large.theta) > len(small.theta):
+        text = (
+            f"{after} fits worse than {before}, which has fewer parameters (chi-square {chisq:,.3f}): they are not"
+            " nested, or one is not at its optimum. No test."
+        )
+        return {}, [text]
+    notes = []
+    if large.model.theta_map.is_diagonal.sum() > small.model.theta_map.is_diagonal.sum():  # not for correlations
         notes.append(f"{after} against {before} tests variances at their bound: the p-value is too large.")
     chisq = max(chisq, 0.0)
     return {"chisq": chisq, "df_diff": df, "p_value": float(chi2.sf(chisq, df))}, notes
+
+
+def _offset(fit: MixedFit) -> np.ndarray:
+    return np.zeros(fit.nobs) if fit.design.offset is None else fit.design.offset
+
+
+def _means_within(small: MixedFit, large: MixedFit) -> bool:
+    """Whether the large model has every mean that the small one has: offset + X beta."""
+    difference = (_offset(small) - _offset(large))[:, None]
+    return _spans(large.design.X, small.design.X) and (
+        not difference.any() or _spans(large.design.X, difference)  # without a column there is nothing to span
+    )
+
+
+def _residuals_within(small: MixedFit, large: MixedFit) -> bool:
+    """Whether the structure of the residuals of the large model allows that of the small one."""
+    if small.model.structured is None:
+        return True
+    if large.model.structured is None:
+        return False
+    one, other = small.model.structured.rows, large.model.structured.rows
+    finest = len(np.unique(np.stack([one.strata, other.strata]), axis=1).T)
+    if finest > len(other.levels):  # a level of the large model has rows of several levels of the small one
+        return False
+    same_order = np.array_equal(one.before, other.before) and np.array_equal(one.gaps, other.gaps)
+    return one.structure.ar1 is None or (other.structure.ar1 is not None and same_order)
 
 
 def _spans(large: np.ndarray, small: np.ndarray) -> bool:

@@ -15,7 +15,9 @@ from .parameters import Parameter
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ConfidenceIntervals", "intervals_frame"]
+    from .fit import MixedFit
+
+__all__ = ["ConfidenceIntervals", "intervals_frame", "structure_notes"]
 
 Array = NDArray[np.float64]
 
@@ -37,6 +39,16 @@ class ConfidenceIntervals(FrameTable):
 
     method: str
     level: float
+
+
+def structure_notes(fit: MixedFit) -> tuple[str, ...]:
+    """That parameters of a residual structure have no intervals, and what sigma is with it; nothing without one."""
+    if fit.residual is None:
+        return ()
+    named = ", ".join(map(str, fit.residual.parameters.index))
+    by, levels = fit.residual.structure.by, fit.residual.levels
+    first = "" if by is None else f" sigma is that of {by} = {levels[0]}."
+    return (f"No intervals for the structure of the residuals ({named}).{first}",)
 
 
 def intervals_frame(parameters: Sequence[Parameter], estimate: Array, lower: Array, upper: Array) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from ..errors import OptionError
 from .ddf import Ddf, Inference, inference_of, labelled, require_level, t_table
 from .frame_table import FrameTable
 from .linear_functions import LinearFunctions, linear_functions
+from .require import require_fit
 
 if TYPE_CHECKING:
     from .fit import MixedFit
@@ -109,6 +110,7 @@ def contrast(
            name  estimate    df      t  p_value
     0  Days = 5    10.467  17.0  3.537    0.003
     """
+    require_fit(fit, "contrast")
     level = require_level(level)
     weights, values, labels = linear_functions(L, fit.design.fixed_names)
     if names:

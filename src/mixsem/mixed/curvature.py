@@ -27,6 +27,8 @@ ROUGH_STEP = 0.05
 FIRST_STEP = 0.02
 #: Step of the derivative of theta by these; smooth, and only directions depend on it.
 BASIS_STEP = 1e-5
+#: Share of a standard deviation that steps may go, unless it is below the second: then it is 0, and steps go both ways.
+NEAR, ON_BOUNDARY = 0.25, 1e-4
 #: Against division by 0.
 TINY = 1e-300
 #: Most rounds of adapting the rough steps to the curvature they meet; one where the first steps were about right.
@@ -109,14 +111,22 @@ def _differences(
     stencil = {-1.0: -0.5, 1.0: 0.5} if _is_expensive(model) else {-2.0: 1 / 12, -1.0: -2 / 3, 1.0: 2 / 3, 2.0: -1 / 12}
     slopes, spreads = [], []
     for direction in directions.T:
+        step = _step(model, theta, direction, max(stencil))
         slope, spread = np.zeros(len(theta) + 1), np.zeros((model.p, model.p))
         for multiple, weight in stencil.items():
-            found = model.slope_and_spread(theta + multiple * STEP * direction, reml, sigma)
-            slope += weight / STEP * found[0]
-            spread += weight / STEP * found[1]
+            found = model.slope_and_spread(theta + multiple * step * direction, reml, sigma)
+            slope += weight / step * found[0]
+            spread += weight / step * found[1]
         slopes.append(slope)
         spreads.append(spread)
     return np.array(slopes).T, np.array(spreads)
+
+
+def _step(model: CompiledMixedModel, theta: Array, direction: Array, furthest: float) -> float:
+    """The usual step, or a shorter one that leaves standard deviations just inside the boundary on their side of 0."""
+    inside = model.theta_map.is_diagonal & (theta > ON_BOUNDARY * model.products.unit) & (direction != 0.0)
+    room = NEAR * theta[inside] / np.abs(direction[inside]) / furthest
+    return float(min(STEP, room.min(initial=np.inf)))
 
 
 def _is_expensive(model: CompiledMixedModel) -> bool:

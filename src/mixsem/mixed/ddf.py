@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import OptionError, did_you_mean
 from .frame_table import FrameTable
+from .require import require_fit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +74,7 @@ class Asymptotic:
         return (float(t2.mean()), len(t2), np.inf) if len(t2) else (np.nan, 0, np.nan)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Inference:
     """A fit with what its tests need, computed once for any number of tables.
 
@@ -90,6 +91,9 @@ class Inference:
     fit: MixedFit
     ddf: Ddf
     tests: Method
+
+    def __repr__(self) -> str:
+        return f"Inference({self.fit.formula!r}, ddf={self.ddf!r})"
 
     @property
     def statistic(self) -> str:
@@ -167,7 +171,7 @@ def t_table(known: Inference, L: Array, level: float = 0.95, rhs: Array | float 
 
     estimate = L @ known.tests.beta
     se = np.sqrt(np.clip(np.einsum("mi,ij,mj->m", L, known.tests.vcov, L), 0.0, None))
-    df = known.tests.df(L)
+    df = np.where(np.isnan(estimate), np.nan, known.tests.df(L))  # what the data do not determine has none
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = (estimate - rhs) / se
     half = student.ppf(0.5 + level / 2.0, df) * se
@@ -232,6 +236,7 @@ def coefficient_table(
     0  (Intercept)   251.405  6.825  17.0  36.838
     1         Days    10.467  1.546  17.0   6.771
     """
+    require_fit(fit, "coefficient_table")
     known = inference_of(fit, ddf)
     frame = t_table(known, np.eye(fit.model.p), require_level(level))
     return CoefficientTable("Fixed effects", labelled(frame, "name", fit.design.fixed_names), (known.note,))

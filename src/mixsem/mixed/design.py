@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -64,6 +64,8 @@ class Design:
         How to make `X`, with the dropped columns, from other rows.
     offset_columns
         How to make the offsets from other rows, with an offset column's name among them.
+    weights_column, offset_column
+        Columns that weights= and offset= named; None if they came as numbers.
     types
         Types of the predictors.
     """
@@ -85,6 +87,8 @@ class Design:
     columns: ModelColumns
     offset_columns: tuple[ModelColumns, ...]
     types: PredictorTypes
+    weights_column: str | None = None
+    offset_column: str | None = None
 
     @property
     def n(self) -> int:
@@ -214,11 +218,15 @@ def read_design(
     types, frame = _typed(parsed, rows, named)
     columns, X = build_columns(parsed.fixed, frame)
     require_finite(X, columns)
+    _refuse_response(parsed.response, columns.terms)
     kept = independent_columns(X, columns.intercept)
     dropped = tuple(name for i, name in enumerate(columns.names) if i not in set(kept))
     factors, terms = random_part(parsed.bars, frame, rows.frame)
-    weight_values = rows.values[0] if weight_name is None else _vector(weight_name, frame)[1]
-    made = [_vector(text, frame) for text in (*parsed.offsets, *([offset_name] if offset_name else []))]
+    _refuse_response(parsed.response, [name for term in terms for name in term.names])
+    _require_numbers(types, weights=weight_name, offset=offset_name)
+    weight_values = rows.values[0] if weight_name is None else _vector(f"`{weight_name}`", frame)[1]
+    quoted = [] if offset_name is None else [f"`{offset_name}`"]
+    made = [_vector(text, frame) for text in (*parsed.offsets, *quoted)]
     y = _vector(parsed.response, frame)[1]
     check_weights(weight_values)
     if check:
@@ -243,6 +251,8 @@ def read_design(
         columns=columns,
         offset_columns=tuple(columns for columns, _ in made),
         types=types,
+        weights_column=weight_name,
+        offset_column=offset_name,
     )
 
 
@@ -259,6 +269,26 @@ def _typed(parsed: MixedFormula, rows: Rows, named: Sequence[str]) -> tuple[Pred
     used = rows.frame[list(uses)]
     types = predictor_types(used, uses)
     return types, types.tidy(used)
+
+
+def _refuse_response(response: str, predictors: Collection[str]) -> None:
+    if response in predictors:
+        raise DataError(
+            f"the response {response} is its own predictor",
+            allowed="predictors that are not the response",
+            todo=f"take {response} out of the right-hand side",
+        )
+
+
+def _require_numbers(types: PredictorTypes, **named: str | None) -> None:
+    """Refuse columns of categories where an argument names a column of numbers."""
+    for what, name in named.items():
+        if name is not None and types.categories[name] is not None:
+            raise DataError(
+                f"{what}={name!r}: the column holds text or categories",
+                allowed="a column of positive numbers" if what == "weights" else "a column of numbers",
+                todo="turn it into numbers",
+            )
 
 
 def _vector(text: str, frame: pd.DataFrame) -> tuple[ModelColumns, Array]:

@@ -102,6 +102,8 @@ def f_table(fit: MixedFit, type: AnovaType = 3, ddf: Ddf | Inference = "satterth
     names = ["chisq", "num_df"] if known.ddf == "none" else ["sum_sq", "mean_sq", "num_df", "den_df", "F"]
     frame = pd.DataFrame(records, columns=["term", *names, "p_value"])
     notes: tuple[str, ...] = (_WORDS[number], known.note)
-    if number == 3 and fit.design.dropped_columns:
+    if not records:
+        notes = ("The fixed part has no term to test.",)
+    elif number == 3 and fit.design.dropped_columns:
         notes = (*notes, "Some cells are empty: what type III tests depends on which.")
     return FTable("Tests of terms", frame, notes, number, known.ddf)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..data.columns import FrameLike
     from .ddf import Inference
-    from .optimise import Optimizer
+    from .optimise import Method, Optimizer
     from .predict import IntervalKind, NewLevels
     from .random_effects import RandomEffects
     from .residual_kinds import ResidualKind
@@ -88,7 +88,10 @@ class MixedFit(MixedEstimates):
 
     @cached_property
     def satterthwaite(self) -> Inference:
-        """What tests of the fixed effects by Satterthwaite's method need: in large models worth computing once."""
+        """What tests of the fixed effects by Satterthwaite's method need: in large models worth computing once.
+
+        Parameters of a residual structure are taken as known, as its `note` says.
+        """
         from .ddf import Inference, method_of
 
         return Inference(self, "satterthwaite", method_of(self, "satterthwaite"))
@@ -207,11 +210,12 @@ class MixedFit(MixedEstimates):
             contribute their variance. Theta and sigma are taken as known, and quantiles are normal: with few levels
             intervals are too short.
         level
-            Their coverage.
+            Their coverage; only with an interval.
         seed
-            Makes draws of new levels repeatable.
+            Makes draws of new levels repeatable; only with them.
         weights
-            Weights of the rows of newdata for prediction intervals, numbers or a column's name; 1 if not given.
+            Weights of the rows of newdata for prediction intervals, numbers or a column's name. By default the column
+            that the fit had as weights; 1 if its weights were numbers.
         offset
             Offset of the rows of newdata, if the fit had one that was given as numbers. Offsets with names are found in
             newdata.
@@ -275,13 +279,14 @@ class MixedFit(MixedEstimates):
 
         return simulate_fit(self, n, seed, random)
 
-    def refit(self, y: ArrayLike | None = None) -> MixedFit:
+    def refit(self, y: str | ArrayLike | None = None) -> MixedFit:
         """Fit the same model to another response.
 
         Parameters
         ----------
         y
-            (n,) responses of the rows of the fit, or of all rows of its table; the same response if not given.
+            (n,) responses of the rows of the fit, or of all rows of its table; or the name of a column that the fit
+            used. The same response if not given.
 
         Raises
         ------
@@ -300,7 +305,7 @@ class MixedFit(MixedEstimates):
         reml: bool | None = None,
         weights: str | ArrayLike | None = None,
         offset: str | ArrayLike | None = None,
-        optimizer: Optimizer | None = None,
+        optimizer: Optimizer | Method | None = None,
     ) -> MixedFit:
         """Fit a variation of the model.
 
@@ -314,7 +319,8 @@ class MixedFit(MixedEstimates):
         reml, optimizer
             As in `lmer`; as before if not given.
         weights, offset
-            As in `lmer`; as before if not given, which with other data is refused.
+            As in `lmer`; as before if not given. With other data they are looked up there if they were columns, and
+            have to be given again if they were numbers.
 
         Raises
         ------

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, ModelError
 from .formula import plain_columns
+from .formula_words import AS_NUMBER, named_back, shielded_columns, shielded_text, whole_column_calls
 from .predictor_types import as_floats
 
 __all__ = ["INTERCEPT", "ModelColumns", "build_columns"]
@@ -30,7 +31,20 @@ def _combine(*values: object) -> list[object]:
     return list(values)
 
 
-#: Functions of R and NumPy that formulaic does not bring along.
+def _categories(data: Any, *settings: Any, **named: Any) -> Any:
+    """C(): whole numbers have labels without a decimal point, though all numbers come as floats."""
+    from formulaic.transforms import C
+
+    if isinstance(data, pd.Series) and data.dtype.kind == "f" and (data == data.round()).all():
+        data = data.astype(np.int64)
+    return C(data, *settings, **named)
+
+
+def _number(condition: Any) -> Any:
+    return condition * 1.0
+
+
+#: Functions of R and NumPy that formulaic does not bring along, or in another way.
 FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "sqrt": np.sqrt,
     "log1p": np.log1p,
@@ -42,6 +56,8 @@ FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "ceiling": np.ceil,
     "round": np.round,
     "c": _combine,
+    "C": _categories,
+    AS_NUMBER: _number,
 }
 
 
@@ -52,6 +68,10 @@ ADVICE: Mapping[str, str] = {
     "rcs": "restricted cubic splines are cr(x, df=3, constraints='center')",
     "relevel": "name the reference in C(), as in C(f, Treatment('b'))",
     "cut": "cut the variable into a column of the table first",
+    "mean": "center(x) is x less its mean, scale(x) is that divided by its standard deviation",
+    "as.numeric": "columns of numbers are used as they are: leave as.numeric() out",
+    "is.na": "rows with missing values are left out; make the expression a column of the table first",
+    "ifelse": "write a condition, as in I(x > 2), or make the expression a column of the table first",
 }
 
 
@@ -153,13 +173,21 @@ def _parsed(text: str) -> Any:
     from formulaic import Formula
     from formulaic.errors import FormulaicError
 
-    try:
-        return Formula(text)
-    except (FormulaicError, SyntaxError) as error:
+    whole = whole_column_calls(text)
+    if whole:
         raise ModelError(
-            f"the formula {text!r} cannot be read: {_first_line(error)}",
+            f"{whole[0]}() in {text!r} depends on all rows together: in predictions it would have another value",
+            allowed="functions of one row, and center(), scale(), poly(), bs(), cr(), which remember those of the fit",
+            todo=_advice(text) or "make the expression a column of the table first",
+        )
+    try:
+        return Formula(shielded_text(text))
+    except (FormulaicError, SyntaxError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else _first_line(error)
+        raise ModelError(
+            f"the formula {text!r} cannot be read: {reason}",
             allowed="variables, + - * / : ^ ( ), C(...), and functions such as log(), scale(), poly(), bs()",
-            todo="put arithmetic into I(), as in I(x / 10)",
+            todo=_advice(text) or "put arithmetic into I(), as in I(x / 10)",
         ) from error
 
 
@@ -169,12 +197,15 @@ def _matrix(source: Any, frame: pd.DataFrame, text: str) -> tuple[Array, Any, tu
     try:
         with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
             warnings.simplefilter("error", DataMismatchWarning)
-            made = source.get_model_matrix(_with_aliases(frame), context=FUNCTIONS, na_action="ignore")
+            made = source.get_model_matrix(_ready(text, frame), context=FUNCTIONS, na_action="ignore")
     except DataMismatchWarning as error:
         raise DataError(f"{text!r} meets categories that the fit does not know: {_first_line(error)}") from error
-    except (FormulaicError, ArithmeticError, LookupError, TypeError, ValueError) as error:  # the latter from contrasts
+    except (FormulaicError, ArithmeticError, LookupError, SyntaxError, TypeError, ValueError) as error:
+        if "extend beyond" in str(error):
+            raise _beyond(text, error) from error
+        reason = error.msg if isinstance(error, SyntaxError) else _first_line(error)
         raise ModelError(
-            f"the formula {text!r} cannot be computed: {_first_line(error)}",
+            f"the formula {text!r} cannot be computed: {reason}",
             allowed="variables of the table, C(...), and functions such as log(), sqrt(), scale(), poly(), bs()",
             todo=_advice(text) or "make the expression a column of the table first",
         ) from error
@@ -182,19 +213,36 @@ def _matrix(source: Any, frame: pd.DataFrame, text: str) -> tuple[Array, Any, tu
     return X, made.model_spec, tuple(_named(str(name)) for name in made.model_spec.column_names)
 
 
-def _with_aliases(frame: pd.DataFrame) -> pd.DataFrame:
-    """Python reads names such as that of the micro sign as others, which are then there too."""
+def _beyond(text: str, error: BaseException) -> DataError:
+    """The error for values outside the range that splines were made for."""
+    factor = re.search(r"factor `([^`]+)`", str(error))
+    return DataError(
+        f"values beyond the range of the fit in {named_back(factor[1]) if factor else text}",
+        allowed="values between the boundary knots of the spline",
+        todo="leave these rows out, or fit with bs(..., extrapolation='extend'), which continues the polynomials",
+    )
+
+
+def _ready(text: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns as formulaic computes with them.
+
+    Numbers are floats, as in R: the square of a short integer may be no number of its type. Python reads names such as
+    that of the micro sign as others, which are then there too.
+    """
+    frame = shielded_columns(text, frame)
+    short = [n for n, t in frame.dtypes.items() if isinstance(t, np.dtype) and t.kind in "iuf" and t != np.float64]
+    frame = frame.astype(dict.fromkeys(short, np.float64)) if short else frame
     names = {name: unicodedata.normalize("NFKC", str(name)) for name in frame.columns}
     return frame.assign(**{alias: frame[name] for name, alias in names.items() if alias not in names})
 
 
 def _advice(text: str) -> str:
     """What stands for a function of R that formulaic does not have."""
-    return next((todo for name, todo in ADVICE.items() if re.search(rf"\b{name}\(", text)), "")
+    return next((todo for name, todo in ADVICE.items() if re.search(rf"\b{re.escape(name)}\(", text)), "")
 
 
 def _named(name: str) -> str:
-    return INTERCEPT if name in ("Intercept", "1") else name
+    return INTERCEPT if name in ("Intercept", "1") else named_back(name)
 
 
 def _first_line(error: BaseException) -> str:

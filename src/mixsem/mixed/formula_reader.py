@@ -233,6 +233,8 @@ class Reader:
             nested.append((*self._interaction(), *nested[-1]))
         if not self._at_end():
             raise self._bad_grouping()
+        if len({frozenset(names) for names in nested}) < len(nested):
+            raise self.error(f"{nested[0][0]!r} is nested in itself", at=self.tokens[0], todo="name each column once")
         return [tuple(dict.fromkeys(names)) for names in reversed(nested)]
 
     def _interaction(self) -> tuple[str, ...]:
@@ -240,6 +242,8 @@ class Reader:
         while self.token.text == ":":
             self.position += 1
             names = (*names, *self._group_name())
+        if len(set(names)) < len(names):
+            raise self.error(f"a column is crossed with itself: {':'.join(names)}", todo="name each column once")
         return names
 
     def _group_name(self) -> tuple[str, ...]:

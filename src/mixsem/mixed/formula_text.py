@@ -1,7 +1,8 @@
 """The words of a mixed-model formula, each with its place, and how they read in Python.
 
 Formulas come from R. Where R and Python write the same thing differently, inside function calls, the words are
-translated: ``^`` is a power, ``factor()`` is ``C()``, ``TRUE`` is ``True``, and a name with a dot is one name.
+translated: ``^`` is a power, ``%%`` a remainder, ``factor()`` is ``C()``, ``TRUE`` is ``True``, and a name with a dot
+is one name.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ _LOOKALIKES = {
 
 #: Words of R inside calls, and those of Python for them.
 _WORDS = {"TRUE": "True", "FALSE": "False", "NULL": "None", "factor": "C", "as.factor": "C", "ordered": "C"}
+#: Signs of R inside calls, and those of Python for them.
+_OPERATORS = {"^": "**", "%%": "%", "%/%": "//"}
 _SPACED = frozenset(("+", "-", "*", "/", "|", "||", "~"))
 #: First parts of names with dots that mean Python's or formulaic's own things.
 _MODULES = ("np.", "contr.")
@@ -186,7 +189,7 @@ def render(tokens: Sequence[Token], *, arithmetic: bool = False) -> str:
     for i, inside, _ in _calls(tokens):
         token = tokens[i]
         if token.kind == "operator":
-            text = "**" if token.text == "^" and (inside or arithmetic) else token.text
+            text = _OPERATORS.get(token.text, token.text) if inside or arithmetic else token.text
             unary = i == 0 or tokens[i - 1].text in ("(", "~", "|")
             spaced = text in _SPACED and not inside and not unary
             parts.append(", " if text == "," else f" {text} " if spaced else text)

@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..data.labels import plain_labels, sort_labels
-from ..errors import DataError
+from ..errors import DataError, did_you_mean
 
-__all__ = ["GroupingFactor", "code_column", "code_groups", "recode"]
+__all__ = ["GroupingFactor", "code_column", "code_groups", "label_hint", "recode"]
 
 Codes = NDArray[np.int32]
 Labels = tuple[Hashable, ...]
@@ -182,3 +182,11 @@ def recode(factor: GroupingFactor, frame: pd.DataFrame) -> Codes:
     known = {label: i for i, label in enumerate(factor.parts or factor.levels)}
     codes[present] = np.array([known.get(label, -1) for label in new.parts or new.levels], dtype=np.int32)[new.codes]
     return codes
+
+
+def label_hint(label: object, factor: GroupingFactor) -> str:
+    """What may be meant by a label that is no level: the number where its text came, a level with a similar name."""
+    same = next((level for level in factor.levels if str(level) == str(label)), None)
+    if same is None:
+        return did_you_mean(str(label), map(str, factor.levels))
+    return f"the fit has {same!r} ({type(same).__name__}), not {label!r} ({type(label).__name__})"

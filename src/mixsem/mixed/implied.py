@@ -11,6 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import OptionError, did_you_mean, enumerate_briefly
+from .grouping import label_hint
+from .require import require_fit
 from .residual_rows import relative_sd
 
 if TYPE_CHECKING:
@@ -95,14 +97,17 @@ def implied_cov(fit: MixedFit, level: Hashable, group: str | None = None) -> Imp
     0  1.000  0.589  0.589
     1  0.589  1.000  0.589
     """
+    require_fit(fit, "implied_cov")
     factor = fit.design.factors[_factor(fit, group)]
-    if level not in factor.levels:
+    if not isinstance(level, Hashable) or level not in factor.levels:
         raise OptionError(
             f"level={level!r}",
             allowed=enumerate_briefly([*map(repr, factor.levels)]),
-            todo=did_you_mean(str(level), map(str, factor.levels)) or f"choose a level of {factor.name}",
+            todo=label_hint(level, factor) or f"choose a level of {factor.name}",
         )
-    rows = np.flatnonzero(factor.codes == factor.levels.index(level))
+    code = factor.levels.index(level)
+    level = factor.levels[code]  # a number of NumPy becomes the plain one
+    rows = np.flatnonzero(factor.codes == code)
     if len(rows) > LARGEST:
         raise OptionError(f"{factor.name} {level!r} has {len(rows):,} rows", allowed=f"{LARGEST:,} or fewer")
     covariance = fit.sigma**2 * (_random(fit, rows) + _residual(fit.model, rows))

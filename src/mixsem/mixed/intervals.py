@@ -8,10 +8,11 @@ from typing import Literal
 import numpy as np
 
 from ..errors import OptionError, did_you_mean
-from .confidence import ConfidenceIntervals, intervals_frame
+from .confidence import ConfidenceIntervals, intervals_frame, structure_notes
 from .ddf import Ddf, Inference, inference_of, require_level, t_table
 from .fit import MixedFit
 from .parameters import choose_parameters, parameter_values
+from .require import require_fit
 
 __all__ = ["confint"]
 
@@ -28,7 +29,7 @@ def confint(
     which: str | Sequence[str] | None = None,
     ddf: Ddf | Inference = "satterthwaite",
     n: int = 1000,
-    seed: int | None = None,
+    seed: int | None = 0,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> ConfidenceIntervals:
@@ -50,7 +51,7 @@ def confint(
     ddf
         For ``"wald"``: ``"satterthwaite"``, ``"kenward-roger"``, or ``"none"`` for z.
     n, seed, workers
-        For ``"bootstrap"``, see `bootstrap_mixed`.
+        For ``"bootstrap"``, see `bootstrap_mixed`. What a method does not use is refused.
     progress
         Called as ``progress(stage, done, total)``.
 
@@ -62,7 +63,11 @@ def confint(
     Raises
     ------
     OptionError
-        If an option is not what is allowed.
+        If an option is not what is allowed, or not for this method.
+
+    Notes
+    -----
+    Parameters of a residual structure have no intervals: ratios of standard deviations and phi are taken as known.
 
     Examples
     --------
@@ -79,8 +84,8 @@ def confint(
     5                        Days    7.36   13.58
     """
     require_level(level)
-    if not isinstance(fit, MixedFit):
-        raise OptionError(f"confint() got a {type(fit).__name__}", allowed="a fit of lmer()")
+    require_fit(fit, "confint")
+    _refuse_unused(method, ddf, n, seed, workers)
     if method == "profile":
         from .profile import profile_intervals
 
@@ -91,12 +96,29 @@ def confint(
         from .bootstrap import bootstrap_mixed
 
         chosen = [p.name for p in choose_parameters(fit.model, which)]
-        return bootstrap_mixed(fit, n, seed=seed, workers=workers, progress=progress).intervals(level, which=chosen)
+        drawn = bootstrap_mixed(fit, n, seed=seed, workers=workers, progress=progress)
+        return drawn.intervals(level, which=chosen)
     raise OptionError(
         f"method={method!r}",
         allowed=", ".join(map(repr, METHODS)),
         todo=did_you_mean(str(method), METHODS) or "leave it at 'profile'",
     )
+
+
+def _refuse_unused(method: str, ddf: Ddf | Inference, n: int, seed: int | None, workers: int) -> None:
+    """Refuse options that mean nothing for a method, which would pass unnoticed."""
+    drawing = {"n": n != 1000, "seed": seed != 0, "workers": workers != 1}
+    given = {"profile": {"ddf": ddf != "satterthwaite", **drawing}, "wald": drawing}.get(
+        method, {"ddf": ddf != "satterthwaite"}
+    )
+    unused = [f"{name}=" for name, set_by_user in given.items() if set_by_user]
+    if unused and method in METHODS:
+        owner = "'wald'" if unused[0] == "ddf=" else "'bootstrap'"
+        raise OptionError(
+            f"{', '.join(unused)} for method={method!r}, which does not use {'it' if len(unused) == 1 else 'them'}",
+            allowed=f"{unused[0]} for method={owner}",
+            todo=f"leave {', '.join(unused)} out, or use method={owner}",
+        )
 
 
 def _wald(fit: MixedFit, which: str | Sequence[str] | None, level: float, ddf: Ddf | Inference) -> ConfidenceIntervals:
@@ -112,8 +134,9 @@ def _wald(fit: MixedFit, which: str | Sequence[str] | None, level: float, ddf: D
     if any(p.kind != "fixed" for p in chosen):
         notes.append(
             "No Wald limits for standard deviations and correlations: their estimates are far from normal, and may lie"
-            " on a bound. Use method='profile'."
+            f" on a bound. Use method='{'profile' if fit.residual is None else 'bootstrap'}'."
         )
+    notes += structure_notes(fit)
     estimates = parameter_values(fit.model, fit.theta, fit.sigma, fit.beta, chosen)
     frame = intervals_frame(chosen, estimates, lower, upper)
     return ConfidenceIntervals(f"{100 * level:g}% Wald intervals", frame, tuple(notes), "wald", level)

@@ -190,6 +190,8 @@ def _fit_at(specification: LinearMixedModel, model: CompiledMixedModel, best: Ev
     state = model.state(theta)
     if state.r2 < ROUNDING * model.products.tail[-1, -1]:
         raise _no_residual()
+    for values in (theta, state.theta, state.beta, state.unscaled_vcov, *state.b):
+        values.setflags(write=False)  # everything else of a fit follows from them
     df = model.n - (model.p if specification.reml else 0)
     return MixedFit(
         specification=specification,

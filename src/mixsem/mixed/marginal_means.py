@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 from ..errors import OptionError, did_you_mean, enumerate_briefly
 from .ddf import Ddf, Inference, inference_of, require_level, t_table
 from .frame_table import FrameTable
+from .grid_slopes import grid_slopes
+from .marginal_notes import mean_notes, scale_note
 from .multiplicity import WORDS, Adjustment, adjusted_p, critical_values
 from .predictor_types import as_floats
 from .reference_grid import At, ReferenceGrid, grid_matrix, grid_offset, reference_grid
+from .require import require_fit
 
 if TYPE_CHECKING:
     from ..report.table import Table
@@ -29,9 +32,6 @@ __all__ = ["Comparisons", "MarginalMeans", "emmeans"]
 Array = NDArray[np.float64]
 Weighting = Literal["equal", "proportional"]
 Comparisons = Literal["pairwise", "reference", "consecutive"]
-
-#: Half the step of the difference quotient of a slope, as a share of the variable's range: exact for parabolas.
-SLOPE_STEP = 1e-4
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -128,13 +128,16 @@ def emmeans(
       contrast  estimate      se     df
     0    0 - 9   -94.199  10.475  153.0
     """
+    require_fit(fit, "emmeans")
     level = require_level(level)
     adjust = _options(weights, contrasts, adjust)
+    if not fit.model.p:
+        raise OptionError("emmeans() of a model without fixed effects", allowed="models whose fixed part has a mean")
     wanted, within = _specification(specs)
     grid = reference_grid(fit.design, at)
     _require_variables((*wanted, *within), grid)
     known = inference_of(fit, ddf)
-    rows = grid_matrix(fit.design, grid.frame) if slope is None else _slopes(fit.design, grid, slope)
+    rows = grid_matrix(fit.design, grid.frame) if slope is None else grid_slopes(fit.design, grid, slope)
     offsets = grid_offset(fit.design, grid.frame) if slope is None else np.zeros(len(rows))
     labels, average = _averages(fit.design, grid, (*wanted, *within), weights)
     L, offset = average @ np.nan_to_num(rows), average @ offsets
@@ -145,9 +148,10 @@ def emmeans(
     frame = pd.concat([labels, table], axis=1)
     differences = None
     if contrasts is not None:
-        differences = _compare(known, L, labels, wanted, within, contrasts, adjust, level)
+        differences = _compare(known, L, labels, wanted, within, contrasts, adjust, level, scale_note(fit.design))
     what = "Estimated marginal means" if slope is None else f"Slopes of {slope}"
-    return MarginalMeans(what, frame, _notes(grid, (*wanted, *within), slope, weights, known), differences, L)
+    notes = (*mean_notes(fit.design, grid, (*wanted, *within), slope, weights, at), known.note)
+    return MarginalMeans(what, frame, notes, differences, L)
 
 
 def _options(weights: str, contrasts: str | None, adjust: Adjustment | None) -> Adjustment:
@@ -169,8 +173,12 @@ def _options(weights: str, contrasts: str | None, adjust: Adjustment | None) -> 
 def _specification(specs: str | Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Variables before and after the bar."""
     if not isinstance(specs, str):
+        if not isinstance(specs, Sequence) or not all(isinstance(name, str) for name in specs):
+            raise OptionError(f"specs={specs!r}", allowed='names of variables, or "1" for the overall mean')
         return tuple(specs), ()
-    before, _, after = specs.strip().removeprefix("~").partition("|")
+    before, bar, after = specs.strip().removeprefix("~").partition("|")
+    if not before.strip() or (bar and not after.strip()):
+        raise OptionError(f"specs={specs!r}", allowed='"f", "f * g", "f | g"', todo='write "1" for the overall mean')
     parts = [tuple(name.strip() for name in re.split(r"[*:+]", part) if name.strip()) for part in (before, after)]
     return tuple(name for name in parts[0] if name != "1"), parts[1]
 
@@ -185,22 +193,6 @@ def _require_variables(names: Sequence[str], grid: ReferenceGrid) -> None:
             )
     if len(set(names)) < len(names):
         raise OptionError(f"specs= names a variable twice: {', '.join(names)}", allowed="each variable once")
-
-
-def _slopes(design: Design, grid: ReferenceGrid, name: str) -> Array:
-    """Derivatives of the columns of X by a variable, at the rows of the grid."""
-    if name not in grid.levels or design.types.categories[name] is not None:
-        numeric = [n for n in grid.levels if design.types.categories[n] is None]
-        raise OptionError(
-            f"slope={name!r}",
-            allowed=f"a numeric variable of the fixed part: {enumerate_briefly(numeric) or 'there is none'}",
-            todo=did_you_mean(name, numeric),
-        )
-    values = as_floats(design.frame[name])
-    step = SLOPE_STEP * (float(np.ptp(values)) or 1.0)
-    above = grid_matrix(design, grid.frame.assign(**{name: grid.frame[name] + step}))
-    below = grid_matrix(design, grid.frame.assign(**{name: grid.frame[name] - step}))
-    return (above - below) / (2.0 * step)
 
 
 def _averages(
@@ -252,6 +244,7 @@ def _compare(
     contrasts: Comparisons,
     adjust: Adjustment,
     level: float,
+    scale: tuple[str, ...],
 ) -> FrameTable:
     """Differences between means, family by family."""
     families: dict[tuple[Hashable, ...], list[int]] = {}
@@ -280,7 +273,7 @@ def _compare(
             f"contrasts={contrasts!r} of one mean", allowed="two means or more", todo="name a factor in specs="
         )
     note = "p-values and limits are not adjusted." if adjust == "none" else f"Adjusted {WORDS[adjust]}."
-    return FrameTable("Comparisons", pd.concat(parts, ignore_index=True), (note, known.note))
+    return FrameTable("Comparisons", pd.concat(parts, ignore_index=True), (note, *scale, known.note))
 
 
 def _pairs(members: Sequence[int], contrasts: Comparisons) -> list[tuple[int, int]]:
@@ -289,17 +282,3 @@ def _pairs(members: Sequence[int], contrasts: Comparisons) -> list[tuple[int, in
     if contrasts == "reference":
         return [(i, members[0]) for i in members[1:]]
     return list(zip(members[1:], members[:-1], strict=True))
-
-
-def _notes(
-    grid: ReferenceGrid, names: Sequence[str], slope: str | None, weights: Weighting, known: Inference
-) -> tuple[str, ...]:
-    notes = []
-    others = [name for name in grid.varied if name not in names]
-    if others:
-        how = "" if weights == "equal" else ", weighted by how often they occur"
-        notes.append(f"Averaged over the levels of {', '.join(others)}{how}.")
-    held = [f"{name} = {value:.4g}" for name, value in grid.held.items() if name not in names]
-    if held:
-        notes.append(f"At {', '.join(held)}.")
-    return (*notes, known.note)

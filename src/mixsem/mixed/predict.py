@@ -13,11 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from ..data.columns import FrameLike
 from ..errors import DataError, OptionError, enumerate_briefly
 from ..options import require_seed
+from .ddf import require_level
+from .grouping import label_hint
+from .predictor_types import as_floats
 from .quadratic_forms import row_variances
 from .residual_rows import relative_sd
 from .residual_structure import require_plain
 from .row_parts import RowParts, new_rows, own_rows, take
-from .rows import open_frame, row_values
+from .rows import count_rows, open_frame, row_values
 from .term_choice import choose_terms
 
 if TYPE_CHECKING:
@@ -44,11 +47,14 @@ def predict(
 ) -> Array | pd.DataFrame:
     """Predict rows; see `MixedFit.predict`."""
     _check(new_levels, interval, level, seed)
+    _refuse_ignored(new_levels, interval, level, seed, weights)
     design = fit.design
     terms = choose_terms(design, random)
     if newdata is None:
         _refuse(weights=weights, offset=offset)
         rows, known = own_rows(design), design.offset
+    elif not count_rows(newdata):
+        return np.zeros(0) if interval is None else _with_limits(np.zeros(0), np.zeros(0), level)
     else:
         rows = new_rows(design, newdata, terms)
         known = _offset(design, rows, offset)
@@ -108,14 +114,27 @@ def _residual_variance(
     if newdata is None:
         return (fit.sigma * relative_sd(fit.model)) ** 2
     require_plain(fit, "prediction intervals of other rows")
-    name, values = row_values("weights", weights)
+    name, values = row_values("weights", fit.design.weights_column if weights is None else weights)
     if name is not None:
-        values = open_frame(newdata, [name])[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        values = _weights_column(newdata, name)
     if values is None:
         return fit.sigma**2
     if len(values) != m or not (values[~np.isnan(values)] > 0.0).all():
         raise OptionError("weights= does not fit the rows", allowed=f"{m:,} positive numbers, one per row of newdata")
     return fit.sigma**2 / values
+
+
+def _weights_column(newdata: FrameLike, name: str) -> Array:
+    """A column of weights of other rows; NaN where missing."""
+    try:
+        column = open_frame(newdata, [name])[name]
+    except DataError as error:
+        todo = f"add {name!r} to newdata, or give weights=, one number per row"
+        raise DataError(error.got, allowed=error.allowed, todo=todo) from error
+    present = column.notna().to_numpy()
+    values = np.full(len(column), np.nan)
+    values[present] = as_floats(column[present])
+    return values
 
 
 def _with_limits(values: Array, variances: Array, level: float) -> pd.DataFrame:
@@ -158,12 +177,25 @@ def _refuse_new_levels(design: Design, rows: RowParts) -> None:
         if labels is None:
             continue
         new = labels[codes < 0].dropna().drop_duplicates()
-        named = [":".join(map(str, label)) for label in new.itertuples(index=False, name=None)]
+        strange = [row[0] if len(row) == 1 else ":".join(map(str, row)) for row in new.to_numpy(dtype=object).tolist()]
+        meant = any(str(level) == str(strange[0]) for level in factor.levels)
         raise DataError(
-            f"{len(new):,} level{'s' * (len(new) > 1)} of {factor.name} unknown to the fit: {enumerate_briefly(named)}",
+            f"{len(new):,} level{'s' * (len(new) > 1)} of {factor.name} unknown to the fit:"
+            f" {enumerate_briefly([*map(repr, strange)])}",
             allowed='levels of the fit, or new_levels="population" (their random effects are 0) or "draw"',
-            todo='choose new_levels=, or random="none"',
+            todo=label_hint(strange[0], factor) if meant else 'choose new_levels=, or random="none"',
         )
+
+
+def _refuse_ignored(new_levels: str, interval: str | None, level: float, seed: int | None, weights: object) -> None:
+    """Refuse what would have no effect."""
+    for name, given, needed in (
+        ("weights", weights is not None and interval != "prediction", 'interval="prediction"'),
+        ("level", level != 0.95 and interval is None, "interval="),
+        ("seed", seed is not None and new_levels != "draw", 'new_levels="draw"'),
+    ):
+        if given:
+            raise OptionError(f"{name}= without {needed}", allowed=f"{name}= with {needed}", todo=f"leave {name}= out")
 
 
 def _check(new_levels: str, interval: str | None, level: float, seed: int | None) -> None:
@@ -171,8 +203,7 @@ def _check(new_levels: str, interval: str | None, level: float, seed: int | None
         raise OptionError(f"new_levels={new_levels!r}", allowed='"error", "population", "draw"')
     if interval not in (None, "confidence", "prediction"):
         raise OptionError(f"interval={interval!r}", allowed='None, "confidence", "prediction"')
-    if not 0.0 < level < 1.0:
-        raise OptionError(f"level={level!r}", allowed="a number between 0 and 1, such as 0.95")
+    require_level(level)
     if interval is not None and new_levels == "draw":
         raise OptionError(
             f'interval={interval!r} with new_levels="draw"',

@@ -17,6 +17,7 @@ from .fit import MixedFit
 from .linear import fit_model
 from .parameters import Parameter, choose_parameters, parameter_values, parameters_of
 from .profile_paths import Path, Point, path_of
+from .require import require_fit
 from .threads import few_threads
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Profile:
         Constrained fits so far of each parameter, which `intervals` goes on from.
     notices
         Trouble.
+    reml
+        Whether the fit that was profiled was one by REML, so that its estimates are others.
     """
 
     fit: MixedFit
@@ -57,6 +60,7 @@ class Profile:
     level: float
     paths: tuple[Path, ...]
     notices: tuple[Notice, ...]
+    reml: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,12 +75,14 @@ class Profile:
         level
             Confidence level.
         """
-        return _intervals(self.fit, self.paths, require_level(level), ())
+        return _intervals(self.fit, self.paths, require_level(level), _ML_NOTES if self.reml else ())
 
     @property
     def table(self) -> Table:
         """The 95% intervals as a table to print."""
-        return self.intervals().table
+        found = self.intervals()
+        note = f"Profiled as far as {100 * self.level:g}% intervals reach; .intervals(level) has those of any level."
+        return replace(found, notes=(*found.notes, note)).table
 
     def to_pandas(self) -> pd.DataFrame:
         """As a data frame."""
@@ -169,7 +175,7 @@ def profile(
         frame = _frame(fitted, visited)
     notices = _notices(paths)
     notify(notices)
-    return Profile(fitted, frame, level, paths, notices)
+    return Profile(fitted, frame, level, paths, notices, fit.reml)
 
 
 def profile_intervals(
@@ -185,6 +191,7 @@ def profile_intervals(
 
 
 _REML_NOTES = ("The profile is that of the likelihood, not of the REML criterion that the estimates are from.",)
+_ML_NOTES = ("Estimates are those of maximum likelihood, from where the profile begins, not those of the fit by REML.",)
 
 
 def cutoff(level: float) -> float:
@@ -193,8 +200,7 @@ def cutoff(level: float) -> float:
 
 
 def _by_ml(fit: MixedFit) -> MixedFit:
-    if not isinstance(fit, MixedFit):
-        raise OptionError(f"profile() got a {type(fit).__name__}", allowed="a fit of lmer()")
+    require_fit(fit, "profile")
     if fit.residual is not None:
         raise UnsupportedModelError(
             "the profile of a model with a structure of its residuals",

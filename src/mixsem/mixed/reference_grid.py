@@ -59,6 +59,8 @@ def reference_grid(design: Design, at: At | None = None) -> ReferenceGrid:
     OptionError
         If `at` names no variable of the fixed part, or a level that is not there.
     """
+    if at is not None and not isinstance(at, Mapping):
+        raise OptionError(f"at={at!r}", allowed="values by the names of variables", todo='write at={"x": [0, 1]}')
     at = {} if at is None else dict(at)
     uses: dict[str, frozenset[str]] = {}
     for text in (design.formula.fixed, *(columns.text for columns in design.offset_columns)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import reprlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,31 +14,35 @@ from ..data.columns import FrameLike
 from ..errors import DataError, OptionError, enumerate_briefly, notify
 from .formula import parse_formula
 from .formula_update import update_formula
+from .inputs import as_optimizer
 from .linear import fit_model
+from .predictor_types import as_floats
 from .rows import row_values
 
 if TYPE_CHECKING:
     from .design import Design
     from .fit import MixedFit
-    from .formula import MixedFormula
-    from .optimise import Optimizer
+    from .optimise import Method, Optimizer
 
 __all__ = ["refit", "update"]
 
 Array = NDArray[np.float64]
 
 
-def refit(fit: MixedFit, y: ArrayLike | None) -> MixedFit:
+def refit(fit: MixedFit, y: str | ArrayLike | None) -> MixedFit:
     """Fit the same model to another response; see `MixedFit.refit`."""
     design = fit.design
     if y is None:
         again = fit_model(fit.specification, fit.model)
     else:
-        _, values = row_values("y", y)
+        name, values = row_values("y", y)
+        if name is not None:
+            _require_columns(design, [name])
+            values = np.asarray(as_floats(design.frame[name]), dtype=np.float64)
         if values is not None and design.rows is not None and len(values) == design.n_rows:
             values = values[design.rows]
         if values is None or len(values) != design.n:
-            got = f"the text {y!r}" if values is None else f"{len(values):,} values"
+            got = "nothing" if values is None else f"{len(values):,} values"
             rows = f"{design.n:,} rows of the fit" + (f" or the {design.n_rows:,} of its table" * bool(design.n_rows))
             raise OptionError(f"y: {got}", allowed=f"one number for each of the {rows}")
         if not np.isfinite(values).all():
@@ -57,22 +63,31 @@ def update(
     reml: bool | None,
     weights: str | ArrayLike | None,
     offset: str | ArrayLike | None,
-    optimizer: Optimizer | None,
+    optimizer: Optimizer | Method | None,
 ) -> MixedFit:
     """Fit a variation of the model; see `MixedFit.update`."""
     old, design = fit.specification, fit.design
+    if formula is not None and not isinstance(formula, str):
+        raise OptionError(
+            f"formula={reprlib.repr(formula)}",
+            allowed="a change such as '. ~ . + x'",
+            todo="give other data by name: update(data=...)",
+        )
     text = old.formula if formula is None else update_formula(design.formula, formula)
     changed = replace(
         old,
         formula=text,
         reml=old.reml if reml is None else reml,
-        optimizer=old.optimizer if optimizer is None else optimizer,
+        optimizer=old.optimizer if optimizer is None else as_optimizer(optimizer),
     )
+    # what a column's name was given for is found by its name in any table
+    weights = design.weights_column if weights is None else weights
+    offset = design.offset_column if offset is None else offset
     if data is not None:
         _require_again(design, "weights", design.weights, weights)
         _require_again(design, "offset", _unwritten_offset(design), offset)
         return changed.fit(data, weights=weights, offset=offset)
-    _require_columns(design, parse_formula(text), [name for name in (weights, offset) if isinstance(name, str)])
+    _require_columns(design, [*parse_formula(text).variables, *(w for w in (weights, offset) if isinstance(w, str))])
     return changed.fit(
         design.frame,
         weights=design.weights if weights is None else weights,
@@ -98,11 +113,11 @@ def _require_again(design: Design, name: str, kept: Array | None, given: object)
         )
 
 
-def _require_columns(design: Design, formula: MixedFormula, named: list[str]) -> None:
-    missing = [name for name in (*formula.variables, *named) if name not in design.frame.columns]
+def _require_columns(design: Design, names: Sequence[str]) -> None:
+    missing = [name for name in names if name not in design.frame.columns]
     if missing:
         raise DataError(
             f"the fit does not keep the column{'s' * (len(missing) > 1)} {enumerate_briefly(missing)}",
             allowed=f"columns that it used: {enumerate_briefly(list(design.frame.columns), limit=20)}",
-            todo="give the table again: update(..., data=)",
+            todo="give the table again, update(..., data=); for refit() give the numbers",
         )

@@ -217,6 +217,7 @@ def read_residual_rows(structure: Residual, frame: pd.DataFrame, factors: Sequen
             raise DataError(
                 f"residual variances by {structure.by}: it has one level", todo="leave by= out, or name another column"
             )
+        _check_strata(structure, by)
     before, gaps = np.full(n, -1), np.zeros(n, dtype=np.int64)
     if structure.ar1 is not None:
         group = code_groups(frame, [name.strip() for name in structure.ar1[0].split(":")])
@@ -227,6 +228,23 @@ def read_residual_rows(structure: Residual, frame: pd.DataFrame, factors: Sequen
         gaps[order[1:][same]] = np.diff(times[order])[same]
         _check_pairs(structure, group, times, before, gaps, factors)
     return ResidualRows(structure, levels, strata, before, gaps)
+
+
+def _check_strata(structure: Residual, by: GroupingFactor) -> None:
+    """Refuse levels of one row, as numbers have that are not meant to have levels.
+
+    The mean can pass through a row, whose variance is then best 0: the likelihood has no maximum.
+    """
+    rows = np.bincount(by.codes, minlength=len(by.levels))
+    single = int((rows == 1).sum())
+    if single:
+        level = by.levels[int(np.argmin(rows))]
+        raise DataError(
+            f"residual variances by {structure.by}: {single:,} of its {len(by.levels):,} levels have one row, such as"
+            f" {level}",
+            allowed="levels with two rows or more",
+            todo="cut a number into a few classes, join small levels, or give known relative variances as weights=",
+        )
 
 
 def _whole_times(column: pd.Series) -> Positions:

@@ -124,19 +124,22 @@ class ResidualEstimate:
         return pd.DataFrame({"level": list(self.levels), "sd": self.sigma * self.ratios, "ratio": self.ratios})
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What standard deviations do not tell: the correlation."""
+        if self.phi is None or self.structure.ar1 is None:
+            return ()
+        group, time = self.structure.ar1
+        return (f"AR(1): residuals of one {group} correlate {self.phi:.3f} to the power of their distance in {time}.",)
+
+    @property
     def table(self) -> Table:
         """As a table to print."""
         from ..report.table import Column, Table
 
-        by, notes = self.structure.by, []
-        if self.phi is not None and self.structure.ar1 is not None:
-            group, time = self.structure.ar1
-            notes.append(
-                f"AR(1): residuals of one {group} correlate {self.phi:.3f} to the power of their distance in {time}."
-            )
+        by = self.structure.by
         columns = [Column("level", by or ""), Column("sd", "SD", "decimal3"), Column("ratio", "Ratio", "decimal3")]
         records = [{str(k): v for k, v in record.items()} for record in self.frame.to_dict("records")]
-        return Table.from_records("Residuals", columns if by else columns[1:2], records, tuple(notes))
+        return Table.from_records("Residuals", columns if by else columns[1:2], records, self.notes)
 
     def to_pandas(self) -> pd.DataFrame:
         """As a data frame."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ..data.columns import FrameLike, open_columns
+from ..data.columns import FrameLike, open_columns, open_table
 from ..errors import DataError, MissingDataWarning, Notice, OptionError, enumerate_briefly
 
 __all__ = ["Rows", "count_rows", "missing_values", "open_frame", "read_rows", "row_values"]
@@ -60,7 +61,7 @@ def open_frame(data: FrameLike, wanted: Sequence[str]) -> pd.DataFrame:
 
 def count_rows(data: FrameLike) -> int:
     """Number of rows of a table of which no column is needed."""
-    opened: Any = nw.from_native(pd.DataFrame(data) if isinstance(data, Mapping) else data)
+    opened = open_table(data)
     if isinstance(opened, nw.LazyFrame):
         return int(opened.select(nw.len()).collect().item())
     return len(opened)
@@ -118,6 +119,10 @@ def read_rows(
 def missing_values(column: pd.Series) -> NDArray[np.bool_] | None:
     """Where the column has no value, None if everywhere; infinite values are refused."""
     dtype = column.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind == "c":
+        raise DataError(
+            f"{str(column.name)!r} holds complex numbers", allowed="real numbers", todo="take a part of them"
+        )
     if isinstance(dtype, np.dtype) and dtype.kind in "biu":
         return None
     if isinstance(dtype, np.dtype) and dtype.kind == "f":
@@ -160,7 +165,10 @@ def _account(
         if len(stayed) < len(labels):
             whole.append(f"{len(labels) - len(stayed):,} of {len(labels):,} levels of {':'.join(variables)}")
     text += f". No row is left of {enumerate_briefly(whole)}" if whole else ""
-    return text + ". The estimates hold if values are missing at random, given what is in the model."
+    return text + (
+        ". The estimates hold if responses are missing at random, given what is in the model, and if values of"
+        " predictors are missing independently of the response, given the predictors."
+    )
 
 
 def row_values(what: str, given: object) -> tuple[str | None, Array | None]:
@@ -177,9 +185,11 @@ def row_values(what: str, given: object) -> tuple[str | None, Array | None]:
     if isinstance(given, str):
         return given, None
     try:
-        array = np.asarray(_plain(given), dtype=np.float64)
+        if np.iscomplexobj(plain := _plain(given)):
+            raise TypeError("complex numbers")
+        array = np.array(plain, dtype=np.float64)  # a copy: the caller may go on to write into theirs
     except (TypeError, ValueError) as error:
-        raise OptionError(f"{what}={given!r} is not numeric", allowed=allowed) from error
+        raise OptionError(f"{what}={reprlib.repr(given)} is not numeric", allowed=allowed) from error
     if array.ndim != 1:
         raise OptionError(
             f"{what} has shape {array.shape}",

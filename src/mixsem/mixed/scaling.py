@@ -63,7 +63,8 @@ class Scaling:
         What is subtracted from the response.
     shift
         Coefficients whose part of the response is subtracted before, in the units of the user, length p; None for
-        none. The likelihood does not change, but sums of squares of what is left are free of the rounding of large ones.
+        none. The likelihood does not change, but sums of squares of what is left are free of the rounding of large
+        ones.
     """
 
     fixed: ColumnScale

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
@@ -11,9 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..data.columns import FrameLike
 from ..errors import OptionError, enumerate_briefly
-from ..options import require_seed
+from ..options import require_seed, require_whole
 from .design import read_design
 from .formula import MixedFormula, parse_formula
+from .inputs import as_numbers
 from .residual_rows import correlate
 from .rows import open_frame
 from .theta import TermShape, ThetaMap, theta_map
@@ -151,17 +153,18 @@ def _numbers(what: str, given: Mapping[str, float] | ArrayLike, names: Sequence[
                 todo="give each of these a value",
             )
         given = [given[name] for name in names]
-    values = np.asarray(given, dtype=float)
+    values = as_numbers(given)
     if values.shape != (len(names),) or not np.isfinite(values).all():
         raise OptionError(
-            f"{what}={given!r}", allowed=f"{len(names)} numbers: {enumerate_briefly(names, limit=30)}", todo="give all"
+            f"{what}={reprlib.repr(given)}",
+            allowed=f"{len(names)} numbers: {enumerate_briefly(names, limit=30)}",
+            todo="give all",
         )
     return values
 
 
-def _check(n: int, seed: int | None, sigma: float) -> None:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise OptionError(f"n={n!r}", allowed="a whole number, 1 or more")
-    if not sigma >= 0.0:
+def _check(n: object, seed: object, sigma: object) -> None:
+    require_whole("n", n, 1)
+    if isinstance(sigma, bool) or not isinstance(sigma, int | float) or not 0.0 <= sigma < np.inf:
         raise OptionError(f"sigma={sigma!r}", allowed="a number, 0 or more")
     require_seed(seed)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..report.table import Table
     from .design import Design
     from .fit import MixedFit
+    from .residual_structure import ResidualEstimate
 
 __all__ = ["TermVariance", "VarCorr", "varcorr"]
 
@@ -74,11 +75,14 @@ class VarCorr:
         Residual standard deviation, of a row with weight 1.
     mean_residual_variance
         Residual variance averaged over the rows of the fit.
+    residual
+        The estimated structure of the residuals; None if they are independent with one variance.
     """
 
     terms: tuple[TermVariance, ...]
     sigma: float
     mean_residual_variance: float
+    residual: ResidualEstimate | None = None
 
     def __getitem__(self, group: str) -> TermVariance:
         """The term with this label, as in ``fit.varcorr["Subject"]``."""
@@ -101,6 +105,7 @@ class VarCorr:
         Columns: group, effect, effect2 (missing for variances), vcov (variance or covariance), sdcor (standard
         deviation or correlation), and share: that of the term in the variance of the response around x'beta, on the
         first row of the term. It is an average over the rows of the fit: what a random slope adds differs between them.
+        Where residual variances differ, each level has a row, with its name as effect.
         """
         import pandas as pd
 
@@ -114,8 +119,22 @@ class VarCorr:
                 pair = (term.names[a], term.names[b])
                 records.append((term.group, *pair, term.covariance[a, b], correlation[a, b], np.nan))
         share = self.mean_residual_variance / self.total
-        records.append(("Residual", None, None, self.sigma**2, self.sigma, share))
+        for i, (level, value) in enumerate(self.residual_rows):
+            records.append(("Residual", level or None, None, value**2, value, share if i == 0 else np.nan))
         return pd.DataFrame(records, columns=["group", "effect", "effect2", "vcov", "sdcor", "share"])
+
+    @property
+    def residual_rows(self) -> tuple[tuple[str, float], ...]:
+        """Levels that have a residual standard deviation, as ``"by = level"``, and these; ``""`` for all rows."""
+        if self.residual is None or self.residual.structure.by is None:
+            return (("", self.sigma),)
+        by, frame = self.residual.structure.by, self.residual.frame
+        return tuple((f"{by} = {level}", float(sd)) for level, sd in zip(frame["level"], frame["sd"], strict=True))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What else there is to know of the residuals."""
+        return () if self.residual is None else self.residual.notes
 
     def to_pandas(self) -> pd.DataFrame:
         """As `frame`."""
@@ -133,7 +152,8 @@ class VarCorr:
             Column("sd", "Std.Dev.", align="right"),
             *(Column(f"cor{i}", "Corr" if i == 1 else "", "decimal2", "right") for i in range(1, widest)),
         ]
-        write = _writer([*np.concatenate([t.sd for t in self.terms]), self.sigma])
+        residuals = self.residual_rows
+        write = _writer([*np.concatenate([t.sd for t in self.terms]), *(sd for _, sd in residuals)])
         rows: list[tuple[object, ...]] = []
         for term in self.terms:
             sd, correlation = term.sd, term.correlation
@@ -141,8 +161,9 @@ class VarCorr:
                 before = list(correlation[a, :a]) if term.correlated else []
                 padded = (before + [None] * widest)[: widest - 1]
                 rows.append((term.group if a == 0 else "", name, write(sd[a]), *padded))
-        rows.append(("Residual", "", write(self.sigma), *[None] * (widest - 1)))
-        return Table("", tuple(columns), tuple(rows))
+        for i, (level, value) in enumerate(residuals):
+            rows.append(("" if i else "Residual", level, write(value), *[None] * (widest - 1)))
+        return Table("", tuple(columns), tuple(rows), self.notes)
 
     def __repr__(self) -> str:
         return repr(self.table)
@@ -158,7 +179,8 @@ def varcorr(fit: MixedFit) -> VarCorr:
     residual = fit.sigma**2
     if design.weights is not None or fit.residual is not None:
         residual *= float(np.mean(relative_sd(fit.model) ** 2))
-    return VarCorr(_terms(fit.design, [fit.sigma**2 * lam @ lam.T for lam in relative]), fit.sigma, residual)
+    terms = _terms(fit.design, [fit.sigma**2 * lam @ lam.T for lam in relative])
+    return VarCorr(terms, fit.sigma, residual, fit.residual)
 
 
 def _terms(design: Design, covariances: Sequence[Array]) -> tuple[TermVariance, ...]:
