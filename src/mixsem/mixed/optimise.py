@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,15 @@ from ..options import require_choice, require_flag, require_whole
 from .further_starts import further_starts, is_near
 from .moment_start import moment_start
 from .objective import Evaluation, Objective
+from .other_methods import search_plainly
 from .theta import lower_factor
 from .threads import few_threads
 
 __all__ = ["METHODS", "Method", "Optimizer", "Trace", "minimise"]
 
 Array = NDArray[np.float64]
+#: A solution, whether the search ended by itself, what the optimiser said, and restarts from the boundary.
+Found: TypeAlias = "tuple[Evaluation, bool, str, int]"
 Method = Literal["lbfgsb", "bfgs", "slsqp", "tnc", "trust-constr", "cobyqa", "powell", "nelder-mead"]
 METHODS: tuple[Method, ...] = ("lbfgsb", "bfgs", "slsqp", "tnc", "trust-constr", "cobyqa", "powell", "nelder-mead")
 
@@ -39,6 +42,10 @@ PROMISE = 1e-7
 #: A further start is better if it lowers the criterion by more than this. It is given so many evaluations, and 10 for
 #: each element of theta, to show it.
 BETTER, ROUGH = 1e-6, 50
+#: The search goes on from its solution, with a new idea of the curvature, so often at most while that helps.
+AGAIN = 5
+#: Share of the response's sum of squares below which residuals count as none.
+VANISHED = 1e-12
 #: Standard deviations, relative to the residual one, that are called zero if that costs nothing.
 ZERO = 1e-4
 
@@ -132,18 +139,10 @@ def minimise(objective: Objective, optimizer: Optimizer, start: Array | None = N
     """
     began = time.perf_counter()
     better = 0
-    layout, theta_map = objective.products.layout, objective.theta_map
     with few_threads(len(objective.products.tail)):
         found = _search(objective, optimizer, _first_start(objective, optimizer) if start is None else start)
         if start is None and optimizer.method == "lbfgsb":
-            rough = replace(optimizer, max_evaluations=min(optimizer.max_evaluations, ROUGH + 10 * len(theta_map)))
-            for phi in further_starts(layout, theta_map, optimizer.further_starts):
-                phi = phi * objective.products.unit
-                objective.best = None  # a search of its own
-                other = _search(objective, rough, phi, found[0])
-                if other[0].value < found[0].value - BETTER:
-                    found = other if other[1] else _search(objective, optimizer, other[0].phi)
-                    better += 1
+            found, better = _search_further(objective, optimizer, found)
         best, converged, message, restarts = found
         best = canonical_solution(objective, best)
     trace = Trace(
@@ -160,6 +159,29 @@ def minimise(objective: Objective, optimizer: Optimizer, start: Array | None = N
     return best, trace
 
 
+def _search_further(objective: Objective, optimizer: Optimizer, found: Found) -> tuple[Found, int]:
+    """Small problems from further starts, and once more from where that ends; how many starts found better ones."""
+    theta_map, products = objective.theta_map, objective.products
+    starts = list(further_starts(products.layout, theta_map, optimizer.further_starts))
+    rough = replace(optimizer, max_evaluations=min(optimizer.max_evaluations, ROUGH + 10 * len(theta_map)))
+    better = 0
+    for phi in starts:
+        objective.best = None  # a search of its own
+        other = _search(objective, rough, phi * products.unit, found[0])
+        # Where the residuals vanish the likelihood may be infinite: an optimum inside is worth more.
+        if other[0].value < found[0].value - BETTER and other[0].r2 > VANISHED * products.tail[-1, -1]:
+            found = other if other[1] else _search(objective, optimizer, other[0].phi)
+            better += 1
+    for _ in range(AGAIN if starts else 0):
+        objective.best = None
+        other = _search(objective, optimizer, found[0].phi)
+        gained = found[0].value - other[0].value
+        found = other if gained > 0.0 else found
+        if gained < BETTER:
+            break
+    return found, better
+
+
 def _first_start(objective: Objective, optimizer: Optimizer) -> Array:
     """Moment estimates for the default method; the others are checks, and start as lme4 does."""
     if optimizer.method == "lbfgsb":
@@ -167,12 +189,10 @@ def _first_start(objective: Objective, optimizer: Optimizer) -> Array:
     return objective.theta_map.start * objective.products.unit
 
 
-def _search(
-    objective: Objective, optimizer: Optimizer, start: Array, known: Evaluation | None = None
-) -> tuple[Evaluation, bool, str, int]:
+def _search(objective: Objective, optimizer: Optimizer, start: Array, known: Evaluation | None = None) -> Found:
     """One search, with restarts from the boundary; it is given up when it leads to an optimum that is known."""
     search: Callable[[Objective, Optimizer, Evaluation], tuple[Evaluation, bool, str]]
-    search = partial(_from_em, known=known) if optimizer.method == "lbfgsb" else _plain
+    search = partial(_from_em, known=known) if optimizer.method == "lbfgsb" else search_plainly
     restarts = 0
     best, converged, message = search(objective, optimizer, objective.evaluate(start))
     while optimizer.restart and restarts < 3:
@@ -274,42 +294,6 @@ def relative_basis(objective: Objective, phi: Array) -> Array:
             covariance = np.diag(np.diagonal(covariance))
         basis[f, at, at] = np.linalg.cholesky(covariance)
     return basis
-
-
-def _plain(objective: Objective, optimizer: Optimizer, best: Evaluation) -> tuple[Evaluation, bool, str]:
-    """Another optimiser from where `best` is, with bounds on the diagonals where it knows bounds."""
-    from scipy.optimize import minimize
-
-    theta_map, method = objective.theta_map, optimizer.method
-    bounded = method not in ("bfgs",)
-    with_slope = method in ("bfgs", "slsqp", "tnc", "trust-constr")
-    budget = optimizer.max_evaluations
-    options: dict[str, dict[str, Any]] = {
-        "bfgs": {"maxiter": budget, "gtol": 1e-5},
-        "slsqp": {"maxiter": budget, "ftol": 1e-11},
-        "tnc": {"maxfun": budget, "ftol": 1e-12},
-        "trust-constr": {"maxiter": budget, "gtol": 1e-6, "xtol": 1e-9},
-        "cobyqa": {"maxfev": budget, "final_tr_radius": 1e-7},
-        "powell": {"maxfev": budget, "xtol": 1e-8, "ftol": 1e-13},
-        "nelder-mead": {"maxfev": budget, "xatol": 1e-7, "fatol": 1e-9},
-    }
-    f0 = best.value
-
-    def value_and_slope(phi: Array) -> Any:
-        found = objective.evaluate(phi, slope=with_slope)
-        value = min(found.value - f0, 1e10)
-        return (value, theta_map.pick(found.slope)) if with_slope else value
-
-    result = minimize(
-        value_and_slope,
-        best.phi,
-        jac=with_slope or None,
-        method={"tnc": "TNC", "bfgs": "BFGS", "slsqp": "SLSQP"}.get(method, method),
-        bounds=list(zip(theta_map.lower, [np.inf] * len(theta_map), strict=True)) if bounded else None,
-        options=options[method],
-    )
-    found = objective.evaluate(result.x)
-    return (found if found.value <= best.value else best), bool(result.success), str(result.message)
 
 
 def step_inside(objective: Objective, best: Evaluation) -> Evaluation | None:

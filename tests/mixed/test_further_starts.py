@@ -1,0 +1,82 @@
+"""Further starting values: a likelihood with two optima, and when they are tried."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mixsem as mx
+from mixsem.errors import OptionError
+from mixsem.mixed.design import read_design
+from mixsem.mixed.linear import LinearMixedModel, fit_model
+from mixsem.mixed.model import CompiledMixedModel, compile_model
+from mixsem.mixed.optimise import Optimizer
+
+#: Of the criterion: two searches for the same optimum.
+SAME = 1e-6
+
+SINGLE = Optimizer(further_starts=0)
+
+
+@pytest.fixture(scope="module")
+def two_optima() -> CompiledMixedModel:
+    """Noise in four groups of four rows, of which one draw in a few hundred has two optima."""
+    rng = np.random.default_rng(66)
+    n = 16
+    y, x = rng.normal(size=n), rng.normal(size=n)
+    frame = pd.DataFrame({"y": y, "x": x, "h": np.arange(n) // 4})
+    return compile_model(read_design("y ~ x + (x | h)", frame))
+
+
+def fit(model: CompiledMixedModel, optimizer: Optimizer, start: np.ndarray | None = None) -> mx.MixedFit:
+    return fit_model(LinearMixedModel("y ~ x + (x | h)", reml=False, optimizer=optimizer), model, start)
+
+
+def test_the_better_of_two_optima_is_found(two_optima):
+    single, best = fit(two_optima, SINGLE), fit(two_optima, Optimizer())
+    assert single.objective > best.objective + 1
+    assert mx.check_convergence(single).converged  # it is an optimum, only not the best
+    assert mx.check_convergence(best).converged
+    assert best.trace.better_starts >= 1
+    assert single.trace.better_starts == 0
+    found = mx.all_fit(single, ["lbfgsb", "cobyqa"])
+    assert set(found.frame["verdict"]) <= {"same", "worse"}
+    assert mx.all_fit(best).agree
+
+
+def test_a_start_is_the_only_one(two_optima):
+    single, best = fit(two_optima, SINGLE), fit(two_optima, Optimizer())
+    near = fit(two_optima, Optimizer(), single.theta + 0.01)
+    assert near.objective == pytest.approx(single.objective, abs=SAME)
+    assert near.trace.evaluations < 60
+    assert fit(two_optima, Optimizer(), best.theta).objective == pytest.approx(best.objective, abs=SAME)
+
+
+def test_a_fit_can_be_repeated(two_optima):
+    first, second = fit(two_optima, Optimizer()), fit(two_optima, Optimizer())
+    assert first.theta.tolist() == second.theta.tolist()
+    assert first.trace.evaluations == second.trace.evaluations
+
+
+def test_searches_that_lead_to_a_known_optimum_are_given_up():
+    formula = "Reaction ~ Days + (Days | Subject)"
+    single = mx.lmer(formula, mx.data.sleepstudy(), optimizer=SINGLE)
+    several = mx.lmer(formula, mx.data.sleepstudy())
+    assert several.objective == pytest.approx(single.objective, abs=SAME)
+    assert several.trace.better_starts == 0
+    assert several.trace.evaluations < 20 * single.trace.evaluations
+
+
+def test_large_problems_are_searched_once():
+    rng = np.random.default_rng(1)
+    n = 4000
+    frame = pd.DataFrame({"y": rng.normal(size=n), "g": np.arange(n) % 1500})
+    frame["y"] += rng.normal(size=1500)[frame["g"]]
+    many = mx.lmer("y ~ 1 + (1 | g)", frame)
+    assert many.trace.evaluations == mx.lmer("y ~ 1 + (1 | g)", frame, optimizer=SINGLE).trace.evaluations
+
+
+def test_a_negative_number_is_refused():
+    with pytest.raises(OptionError, match="further_starts=-1"):
+        Optimizer(further_starts=-1)
