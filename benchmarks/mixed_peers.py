@@ -222,8 +222,8 @@ def measure(program: Program, folder: Path, tiny: list[Path]) -> dict[str, Any]:
 
 def judge(folder: Path, factors: list[Factors]) -> list[float]:
     """Our REML criterion at each of the estimates."""
-    from mixsem.mixed.design import read_design
-    from mixsem.mixed.model import compile_model
+    from mixsem.mixed.designs.design import read_design
+    from mixsem.mixed.engine.model import compile_model
 
     problem, frame = read_frame(folder)
     model = compile_model(read_design(problem["formula"], frame))

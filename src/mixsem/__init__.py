@@ -65,24 +65,24 @@ if TYPE_CHECKING:
     from .measurement.mgcfa import MGCFA
     from .measurement.mlcfa import MLCFA
     from .measurement.prior_choice import choose_prior_variance
-    from .mixed.all_fit import AllFit, all_fit
-    from .mixed.bootstrap_results import MixedBootstrap
-    from .mixed.confidence import ConfidenceIntervals
-    from .mixed.contrasts import contrast
-    from .mixed.convergence import ConvergenceCheck, check_convergence
+    from .mixed.derived.implied import ImpliedCovariance, implied_cov
+    from .mixed.derived.random_effects import RandomEffects
+    from .mixed.derived.simulate import simulate_mixed
+    from .mixed.derived.varcorr import VarCorr
+    from .mixed.engine.optimise import Optimizer
     from .mixed.fit import MixedFit
-    from .mixed.implied import ImpliedCovariance, implied_cov
-    from .mixed.intervals import confint
+    from .mixed.inference.contrasts import contrast
+    from .mixed.inference.marginal_means import emmeans
+    from .mixed.judgement.all_fit import AllFit, all_fit
+    from .mixed.judgement.convergence import ConvergenceCheck, check_convergence
+    from .mixed.judgement.re_pca import re_pca
+    from .mixed.judgement.singular import is_singular
     from .mixed.linear import LinearMixedModel, lmer
-    from .mixed.marginal_means import emmeans
-    from .mixed.optimise import Optimizer
-    from .mixed.profile import Profile, profile
-    from .mixed.random_effects import RandomEffects
-    from .mixed.re_pca import re_pca
-    from .mixed.residual_structure import Residual
-    from .mixed.simulate import simulate_mixed
-    from .mixed.singular import is_singular
-    from .mixed.varcorr import VarCorr
+    from .mixed.structure.residual_structure import Residual
+    from .mixed.uncertainty.bootstrap_results import MixedBootstrap
+    from .mixed.uncertainty.confidence import ConfidenceIntervals
+    from .mixed.uncertainty.intervals import confint
+    from .mixed.uncertainty.profile import Profile, profile
     from .mixtures.bootstrap_results import MixtureBootstrap, SelectionBootstrap
     from .mixtures.classification import Classification, classification
     from .mixtures.distal import DistalOutcome, distal
@@ -267,24 +267,24 @@ _NAMES = {
     "measurement.mgcfa": "MGCFA",
     "measurement.mlcfa": "MLCFA",
     "measurement.prior_choice": "choose_prior_variance",
-    "mixed.all_fit": "AllFit all_fit",
-    "mixed.bootstrap_results": "MixedBootstrap",
-    "mixed.confidence": "ConfidenceIntervals",
-    "mixed.contrasts": "contrast",
-    "mixed.convergence": "ConvergenceCheck check_convergence",
+    "mixed.judgement.all_fit": "AllFit all_fit",
+    "mixed.uncertainty.bootstrap_results": "MixedBootstrap",
+    "mixed.uncertainty.confidence": "ConfidenceIntervals",
+    "mixed.inference.contrasts": "contrast",
+    "mixed.judgement.convergence": "ConvergenceCheck check_convergence",
     "mixed.fit": "MixedFit",
-    "mixed.implied": "ImpliedCovariance implied_cov",
-    "mixed.intervals": "confint",
+    "mixed.derived.implied": "ImpliedCovariance implied_cov",
+    "mixed.uncertainty.intervals": "confint",
     "mixed.linear": "LinearMixedModel lmer",
-    "mixed.marginal_means": "emmeans",
-    "mixed.optimise": "Optimizer",
-    "mixed.profile": "Profile profile",
-    "mixed.random_effects": "RandomEffects",
-    "mixed.re_pca": "re_pca",
-    "mixed.residual_structure": "Residual",
-    "mixed.simulate": "simulate_mixed",
-    "mixed.singular": "is_singular",
-    "mixed.varcorr": "VarCorr",
+    "mixed.inference.marginal_means": "emmeans",
+    "mixed.engine.optimise": "Optimizer",
+    "mixed.uncertainty.profile": "Profile profile",
+    "mixed.derived.random_effects": "RandomEffects",
+    "mixed.judgement.re_pca": "re_pca",
+    "mixed.structure.residual_structure": "Residual",
+    "mixed.derived.simulate": "simulate_mixed",
+    "mixed.judgement.singular": "is_singular",
+    "mixed.derived.varcorr": "VarCorr",
     "mixtures.bootstrap_results": "MixtureBootstrap SelectionBootstrap",
     "mixtures.classification": "Classification classification",
     "mixtures.distal": "DistalOutcome distal",

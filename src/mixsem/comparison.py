@@ -11,9 +11,9 @@ from .mixed.fit import MixedFit
 if TYPE_CHECKING:
     from .equations.compare import ModelComparison
     from .equations.fit import SEMFit
-    from .mixed.compare import MixedComparison
-    from .mixed.ddf import Ddf, Inference
-    from .mixed.f_tables import AnovaType, FTable
+    from .mixed.inference.compare import MixedComparison
+    from .mixed.inference.ddf import Ddf, Inference
+    from .mixed.inference.f_tables import AnovaType, FTable
 
 __all__ = ["anova"]
 
@@ -110,11 +110,11 @@ def anova(
         )
     _refuse("mixed models", method=(method, "default"))
     if len(mixed) == 1:
-        from .mixed.f_tables import f_table
+        from .mixed.inference.f_tables import f_table
 
         _refuse("one mixed model", names=(tuple(names), ()))
         return f_table(mixed[0], type, ddf)
-    from .mixed.compare import compare_mixed
+    from .mixed.inference.compare import compare_mixed
 
     _refuse("several mixed models", type=(type, 3), ddf=(ddf, "satterthwaite"))
     return compare_mixed(mixed, names)

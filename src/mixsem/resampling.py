@@ -5,8 +5,8 @@ Importing this module teaches `bootstrap` what to do with a `MixedFit`.
 
 from __future__ import annotations
 
-from .mixed.bootstrap import bootstrap_mixed
 from .mixed.fit import MixedFit
+from .mixed.uncertainty.bootstrap import bootstrap_mixed
 from .mixtures.bootstrap import bootstrap
 
 __all__ = ["bootstrap"]

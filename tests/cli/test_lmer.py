@@ -15,7 +15,9 @@ import pytest
 
 import mixsem as mx
 from mixsem.cli import lmer_parser
-from mixsem.mixed import ddf, intervals, optimise
+from mixsem.mixed.engine import optimise
+from mixsem.mixed.inference import ddf
+from mixsem.mixed.uncertainty import intervals
 from mixsem.report.names import MIXED_FILES
 
 Run = Callable[..., Any]

@@ -11,9 +11,9 @@ from scipy.linalg import block_diag
 
 from mixsem.errors import DataError
 from mixsem.kernels.plain_blocked import dense_random, plain_criterion, plain_gradient
-from mixsem.mixed import layout
-from mixsem.mixed.design import read_design
-from mixsem.mixed.model import CompiledMixedModel, compile_model
+from mixsem.mixed.designs.design import read_design
+from mixsem.mixed.engine import layout
+from mixsem.mixed.engine.model import CompiledMixedModel, compile_model
 
 #: Relative to the size of the criterion: both factorise matrices of condition 1e4 in double precision.
 CRITERION = 1e-10

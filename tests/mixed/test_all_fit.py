@@ -11,9 +11,9 @@ import pytest
 
 import mixsem as mx
 from mixsem.errors import MixsemWarning, OptionError, UnsupportedModelError
-from mixsem.mixed import all_fit as all_fit_module
-from mixsem.mixed.all_fit import check_optimum
-from mixsem.mixed.optimise import METHODS
+from mixsem.mixed.engine.optimise import METHODS
+from mixsem.mixed.judgement import all_fit as all_fit_module
+from mixsem.mixed.judgement.all_fit import check_optimum
 
 #: Of the criterion: what optimisers without gradients reach.
 SAME = 1e-5

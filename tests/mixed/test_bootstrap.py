@@ -10,8 +10,8 @@ import pytest
 
 import mixsem as mx
 from mixsem.errors import ConvergenceWarning, DataError, MixsemError, MixsemWarning, OptionError
-from mixsem.mixed.bootstrap import bootstrap_mixed
-from mixsem.mixed.bootstrap_results import MixedBootstrap
+from mixsem.mixed.uncertainty.bootstrap import bootstrap_mixed
+from mixsem.mixed.uncertainty.bootstrap_results import MixedBootstrap
 
 #: Relative to the spread of the draws, of fits that began elsewhere: an optimiser's tolerance.
 SAME_OPTIMUM = 1e-3
@@ -60,7 +60,7 @@ def test_the_seed_decides_and_the_first_samples_stay(fit, drawn):
 
 
 def test_any_number_of_workers_gives_the_same(fit, monkeypatch):
-    monkeypatch.setattr("mixsem.mixed.bootstrap.WORTH_PROCESSES", 0.0)
+    monkeypatch.setattr("mixsem.mixed.uncertainty.bootstrap.WORTH_PROCESSES", 0.0)
     one, two = (bootstrap_mixed(fit, 12, seed=4, workers=w, statistic=ratio) for w in (1, 2))
     pd.testing.assert_frame_equal(one.to_pandas(), two.to_pandas(), check_exact=True)
 
@@ -206,11 +206,11 @@ def test_processes_are_started_for_long_work_only(fit, monkeypatch):
         started.append(workers)
         raise RuntimeError("processes")
 
-    monkeypatch.setattr("mixsem.mixed.bootstrap.processes", refuse)
+    monkeypatch.setattr("mixsem.mixed.uncertainty.bootstrap.processes", refuse)
     found = mx.bootstrap(fit, 30, seed=1, workers=2)
     assert started == []
     pd.testing.assert_frame_equal(found.draws, mx.bootstrap(fit, 30, seed=1).draws, check_exact=True)
-    monkeypatch.setattr("mixsem.mixed.bootstrap.WORTH_PROCESSES", 0.0)
+    monkeypatch.setattr("mixsem.mixed.uncertainty.bootstrap.WORTH_PROCESSES", 0.0)
     with pytest.raises(RuntimeError, match="processes"):
         mx.bootstrap(fit, 30, seed=1, workers=2)
     assert started == [2]

@@ -11,8 +11,8 @@ import pytest
 
 import mixsem as mx
 from mixsem.errors import BoundaryWarning, FewGroupsWarning, MixsemWarning
-from mixsem.mixed.boundary import level_notes, scale_notes
-from mixsem.mixed.singular import boundary
+from mixsem.mixed.judgement.boundary import level_notes, scale_notes
+from mixsem.mixed.judgement.singular import boundary
 
 from .references import cases, read_data, vector
 from .test_lme4 import fitted

@@ -9,7 +9,7 @@ import pytest
 
 import mixsem as mx
 from mixsem.errors import ConvergenceWarning
-from mixsem.mixed.boundary import fit_notices
+from mixsem.mixed.judgement.boundary import fit_notices
 from mixsem.mixed.linear import fit_model
 
 from .references import cases

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 import mixsem as mx
-from mixsem.mixed.curvature import _covariance, curvature
-from mixsem.mixed.model import CompiledMixedModel
-from mixsem.mixed.satterthwaite import Satterthwaite
+from mixsem.mixed.engine.curvature import _covariance, curvature
+from mixsem.mixed.engine.model import CompiledMixedModel
+from mixsem.mixed.inference.satterthwaite import Satterthwaite
 
 from .references import cases
 from .test_lme4 import fitted
@@ -105,7 +105,7 @@ def test_large_systems_take_a_cheaper_way_to_the_same_degrees_of_freedom(monkeyp
     monkeypatch.setattr(CompiledMixedModel, "slope_and_spread", counted)
     curvature(fit)
     plain = len(calls)
-    monkeypatch.setattr("mixsem.mixed.curvature.EXPENSIVE", 50)
+    monkeypatch.setattr("mixsem.mixed.engine.curvature.EXPENSIVE", 50)
     calls.clear()
     cheap = Satterthwaite(fit.beta, fit.vcov.to_numpy(), curvature(fit))
     assert len(calls) == plain / 2

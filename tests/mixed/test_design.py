@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from mixsem.errors import DataError, MissingDataWarning, ModelError, OptionError, RankDeficiencyWarning
-from mixsem.mixed.design import Design, read_design
+from mixsem.mixed.designs.design import Design, read_design
 
 
 @pytest.fixture

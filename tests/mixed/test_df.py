@@ -8,12 +8,12 @@ from scipy import stats
 
 import mixsem as mx
 from mixsem.errors import DataError, OptionError
-from mixsem.mixed import kenward_roger as module
-from mixsem.mixed.contrasts import contrast
-from mixsem.mixed.ddf import coefficient_table, inference_of
-from mixsem.mixed.kenward_roger import kenward_roger
-from mixsem.mixed.linear_functions import linear_functions
-from mixsem.mixed.satterthwaite import pooled_df
+from mixsem.mixed.inference import kenward_roger as module
+from mixsem.mixed.inference.contrasts import contrast
+from mixsem.mixed.inference.ddf import coefficient_table, inference_of
+from mixsem.mixed.inference.kenward_roger import kenward_roger
+from mixsem.mixed.inference.linear_functions import linear_functions
+from mixsem.mixed.inference.satterthwaite import pooled_df
 
 from .references import DF_RELATIVE, FIXEF_RELATIVE, cases, matrix, table
 from .test_lme4 import fitted

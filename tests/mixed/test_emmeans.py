@@ -8,7 +8,7 @@ from scipy import stats
 
 import mixsem as mx
 from mixsem.errors import MixsemError, OptionError
-from mixsem.mixed.multiplicity import critical_values
+from mixsem.mixed.inference.multiplicity import critical_values
 
 from .references import DF_RELATIVE, FIXEF_RELATIVE, cases, table
 from .test_lme4 import fitted

@@ -7,8 +7,8 @@ import pytest
 
 import mixsem as mx
 from mixsem.errors import DataError, OptionError, UnsupportedModelError
-from mixsem.mixed.f_tables import f_table
-from mixsem.mixed.hypotheses import sequential, type_2, type_3
+from mixsem.mixed.inference.f_tables import f_table
+from mixsem.mixed.inference.hypotheses import sequential, type_2, type_3
 
 from .references import DF_RELATIVE, LOGLIK, cases, table
 from .test_lme4 import fitted

@@ -12,8 +12,8 @@ import pytest
 import mixsem as mx
 from mixsem.data import sleepstudy
 from mixsem.errors import DataError, MixsemError, ModelSyntaxError, OptionError
-from mixsem.mixed.formula import parse_formula
-from mixsem.mixed.formula_update import update_formula
+from mixsem.mixed.formulas.formula import parse_formula
+from mixsem.mixed.formulas.formula_update import update_formula
 
 from .references import read_data
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixsem.errors import ModelError
-from mixsem.mixed.fixed_part import build_columns
-from mixsem.mixed.rank import independent_columns
+from mixsem.mixed.designs.fixed_part import build_columns
+from mixsem.mixed.designs.rank import independent_columns
 
 FRAME = pd.DataFrame(
     {

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixsem.errors import ModelError, ModelSyntaxError, OptionError
-from mixsem.mixed.formula import Bar, MixedFormula, parse_formula, plain_columns
-from mixsem.mixed.formula_text import scan, variables
+from mixsem.mixed.formulas.formula import Bar, MixedFormula, parse_formula, plain_columns
+from mixsem.mixed.formulas.formula_text import scan, variables
 
 
 def bars(text: str) -> list[tuple[str, str, bool]]:

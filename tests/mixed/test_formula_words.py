@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from mixsem.errors import ModelError
-from mixsem.mixed.design import read_design
-from mixsem.mixed.fixed_part import build_columns
+from mixsem.mixed.designs.design import read_design
+from mixsem.mixed.designs.fixed_part import build_columns
 
 #: Floats of the same sums.
 ROUNDING = 1e-12

@@ -8,10 +8,10 @@ import pytest
 
 import mixsem as mx
 from mixsem.errors import OptionError
-from mixsem.mixed.design import read_design
+from mixsem.mixed.designs.design import read_design
+from mixsem.mixed.engine.model import CompiledMixedModel, compile_model
+from mixsem.mixed.engine.optimise import Optimizer
 from mixsem.mixed.linear import LinearMixedModel, fit_model
-from mixsem.mixed.model import CompiledMixedModel, compile_model
-from mixsem.mixed.optimise import Optimizer
 
 #: Of the criterion: two searches for the same optimum.
 SAME = 1e-6

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixsem.errors import DataError
-from mixsem.mixed.grouping import code_column, code_groups, recode
+from mixsem.mixed.designs.grouping import code_column, code_groups, recode
 
 
 def coded(values: object) -> tuple[tuple[object, ...], list[int]]:

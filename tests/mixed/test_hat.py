@@ -12,8 +12,8 @@ import pytest
 import mixsem as mx
 from mixsem.data import sleepstudy
 from mixsem.errors import MixsemWarning, OptionError
-from mixsem.mixed.quadratic_forms import row_variances
-from mixsem.mixed.row_parts import RowParts, own_rows
+from mixsem.mixed.derived.row_parts import RowParts, own_rows
+from mixsem.mixed.engine.quadratic_forms import row_variances
 
 from .references import MODES, Case, cases
 

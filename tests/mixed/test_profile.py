@@ -12,11 +12,11 @@ from scipy.optimize import minimize
 
 import mixsem as mx
 from mixsem.errors import ConvergenceWarning, MixsemWarning, OptionError, UnsupportedModelError
+from mixsem.mixed.engine.quasi_newton import bfgs, inverse_curvature
+from mixsem.mixed.engine.reduced import without_column
 from mixsem.mixed.linear import fit_model
-from mixsem.mixed.parameters import choose_parameters, parameter_values, parameters_of
-from mixsem.mixed.profile_coordinates import coordinates
-from mixsem.mixed.quasi_newton import bfgs, inverse_curvature
-from mixsem.mixed.reduced import without_column
+from mixsem.mixed.uncertainty.parameters import choose_parameters, parameter_values, parameters_of
+from mixsem.mixed.uncertainty.profile_coordinates import coordinates
 
 #: Relative, of deviances computed in two ways from the same numbers: sums in another order.
 ROUNDING = 1e-11

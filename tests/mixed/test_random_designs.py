@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 import mixsem as mx
 from mixsem.errors import MixsemError, MixsemWarning
 from mixsem.kernels.plain_blocked import dense_random
-from mixsem.mixed.design import Design, read_design
-from mixsem.mixed.objective import Objective
-from mixsem.mixed.optimise import Optimizer, minimise
+from mixsem.mixed.designs.design import Design, read_design
+from mixsem.mixed.engine.objective import Objective
+from mixsem.mixed.engine.optimise import Optimizer, minimise
 
 from .random_designs import RandomDesign, random_designs
 

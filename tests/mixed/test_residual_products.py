@@ -10,11 +10,11 @@ from scipy.linalg import block_diag
 from mixsem import Residual
 from mixsem.errors import DataError
 from mixsem.kernels.plain_blocked import dense_random
-from mixsem.mixed import residual_products
-from mixsem.mixed.design import read_design
-from mixsem.mixed.engine import criterion, decompose, gradient, product_gradient
-from mixsem.mixed.model import compile_model
-from mixsem.mixed.residual_rows import correlate, relative_sd, whiten
+from mixsem.mixed.designs.design import read_design
+from mixsem.mixed.engine.deviance import criterion, decompose, gradient, product_gradient
+from mixsem.mixed.engine.model import compile_model
+from mixsem.mixed.structure import residual_products
+from mixsem.mixed.structure.residual_rows import correlate, relative_sd, whiten
 
 #: Relative, of two ways to compute one number: both carry rounding errors of a hundred rows.
 SAME = 1e-11

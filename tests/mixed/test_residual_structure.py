@@ -20,9 +20,9 @@ from mixsem.errors import (
     UnsupportedModelError,
 )
 from mixsem.mixed.linear import fit_model
-from mixsem.mixed.residual_rows import relative_sd, whiten
-from mixsem.mixed.residual_search import JointEvaluation, residual_notices
-from mixsem.mixed.residual_structure import require_plain
+from mixsem.mixed.structure.residual_rows import relative_sd, whiten
+from mixsem.mixed.structure.residual_search import JointEvaluation, residual_notices
+from mixsem.mixed.structure.residual_structure import require_plain
 
 from .references import FOLDER, LOGLIK, residual_cases, vector
 

@@ -12,12 +12,12 @@ from mixsem.errors import DataError, OptionError
 from mixsem.kernels.blocked_adjoint import gather_tail, solve_levels
 from mixsem.kernels.blocked_panels import panel_gather, panel_update
 from mixsem.kernels.cross_products import order_rows, take_rows
-from mixsem.mixed import products as products_module
-from mixsem.mixed.design import read_design
-from mixsem.mixed.model import compile_model
-from mixsem.mixed.moment_start import moment_start
-from mixsem.mixed.objective import Objective
-from mixsem.mixed.optimise import Optimizer, minimise
+from mixsem.mixed.designs.design import read_design
+from mixsem.mixed.engine import products as products_module
+from mixsem.mixed.engine.model import compile_model
+from mixsem.mixed.engine.moment_start import moment_start
+from mixsem.mixed.engine.objective import Objective
+from mixsem.mixed.engine.optimise import Optimizer, minimise
 
 #: Of criteria that differ by a known constant only: rounding of sums over some hundred rows.
 CRITERION = 1e-6

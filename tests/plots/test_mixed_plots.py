@@ -15,9 +15,9 @@ from matplotlib.patches import Ellipse
 from mixsem import plots
 from mixsem.data import sleepstudy
 from mixsem.errors import OptionError
+from mixsem.mixed.derived.no_pooling import no_pooling
 from mixsem.mixed.fit import MixedFit
 from mixsem.mixed.linear import lmer
-from mixsem.mixed.no_pooling import no_pooling
 from mixsem.plots.smoothing import smooth
 
 #: Of least squares computed in two ways.

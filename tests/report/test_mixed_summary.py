@@ -15,10 +15,10 @@ import pytest
 
 from mixsem.data import sleepstudy
 from mixsem.errors import ConvergenceWarning, Notice, OptionError
-from mixsem.mixed.ddf import coefficient_table, inference_of
 from mixsem.mixed.fit import MixedFit
+from mixsem.mixed.inference.ddf import coefficient_table, inference_of
 from mixsem.mixed.linear import lmer
-from mixsem.mixed.residual_structure import Residual
+from mixsem.mixed.structure.residual_structure import Residual
 from mixsem.report import mixed_summary as module
 from mixsem.report.document import Listing, Prose, Summary
 from mixsem.report.frames import augment, glance, tidy
@@ -211,7 +211,7 @@ def test_html_is_the_same_summary(fit: MixedFit) -> None:
 
 def test_degrees_of_freedom_are_computed_once(fit: MixedFit, monkeypatch: pytest.MonkeyPatch) -> None:
     """A notebook asks for text and HTML of what it shows."""
-    from mixsem.mixed import curvature
+    from mixsem.mixed.engine import curvature
 
     fresh = replace(fit)
     repr(fresh)

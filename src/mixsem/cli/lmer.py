@@ -178,7 +178,7 @@ def _spare_input(out: Path, data: Path) -> None:
 
 def _results(options: LmerOptions) -> MixedResults:
     from ..data.files import read_table
-    from ..mixed.formula import parse_formula
+    from ..mixed.formulas.formula import parse_formula
     from ..report.mixed_record import label_columns
     from ..report.mixed_results import mixed_results
 
@@ -199,9 +199,9 @@ def _results(options: LmerOptions) -> MixedResults:
 
 
 def _specification(options: LmerOptions) -> LinearMixedModel:
+    from ..mixed.engine.optimise import Optimizer
     from ..mixed.linear import LinearMixedModel
-    from ..mixed.optimise import Optimizer
-    from ..mixed.residual_structure import Residual
+    from ..mixed.structure.residual_structure import Residual
 
     residual = None if options.by is None and options.ar1 is None else Residual(by=options.by, ar1=options.ar1)
     optimizer = Optimizer(method=options.optimizer)  # type: ignore[arg-type]

@@ -143,7 +143,7 @@ def bootstrap(
 
     Rows are drawn within their groups, and the model is fitted to the moments of each sample from the estimates on.
     A `MixtureFit` or `MixtureSelection` takes other options, see `mixsem.mixtures.bootstrap`, and a fit of `lmer`
-    those of `mixsem.mixed.bootstrap.bootstrap_mixed`: data are drawn from the fit.
+    those of `mixsem.mixed.uncertainty.bootstrap.bootstrap_mixed`: data are drawn from the fit.
 
     Parameters
     ----------

@@ -15,11 +15,11 @@ from ..errors import Notice
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .design import Design
+    from .designs.design import Design
+    from .engine.model import CompiledMixedModel, State
+    from .engine.optimise import Trace
     from .linear import LinearMixedModel
-    from .model import CompiledMixedModel, State
-    from .optimise import Trace
-    from .residual_structure import ResidualEstimate
+    from .structure.residual_structure import ResidualEstimate
 
 __all__ = ["MixedEstimates"]
 

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..data.columns import FrameLike
-    from .ddf import Inference
-    from .optimise import Method, Optimizer
-    from .predict import IntervalKind, NewLevels
-    from .random_effects import RandomEffects
-    from .residual_kinds import ResidualKind
-    from .simulate import SimulatedRandom
-    from .varcorr import VarCorr
+    from .derived.predict import IntervalKind, NewLevels
+    from .derived.random_effects import RandomEffects
+    from .derived.residual_kinds import ResidualKind
+    from .derived.simulate import SimulatedRandom
+    from .derived.varcorr import VarCorr
+    from .engine.optimise import Method, Optimizer
+    from .inference.ddf import Inference
 
 __all__ = ["MixedFit"]
 
@@ -82,7 +82,7 @@ class MixedFit(MixedEstimates):
     @cached_property
     def varcorr(self) -> VarCorr:
         """Standard deviations, covariances and correlations of the random effects, and shares of the variance."""
-        from .varcorr import varcorr
+        from .derived.varcorr import varcorr
 
         return varcorr(self)
 
@@ -92,7 +92,7 @@ class MixedFit(MixedEstimates):
 
         Parameters of a residual structure are taken as known, as its `note` says.
         """
-        from .ddf import Inference, method_of
+        from .inference.ddf import Inference, method_of
 
         return Inference(self, "satterthwaite", method_of(self, "satterthwaite"))
 
@@ -109,7 +109,7 @@ class MixedFit(MixedEstimates):
         0  Subject   308  (Intercept)     2.259  12.071
         1  Subject   309  (Intercept)   -40.399  12.071
         """
-        from .random_effects import random_effects
+        from .derived.random_effects import random_effects
 
         return random_effects(self)
 
@@ -140,7 +140,7 @@ class MixedFit(MixedEstimates):
         Subject
         308           253.66  19.67
         """
-        from .random_effects import level_coefficients
+        from .derived.random_effects import level_coefficients
 
         return level_coefficients(self, group)
 
@@ -159,7 +159,7 @@ class MixedFit(MixedEstimates):
         NDArray
             (n,).
         """
-        from .residual_kinds import residuals_of
+        from .derived.residual_kinds import residuals_of
 
         return residuals_of(self, kind)
 
@@ -176,7 +176,7 @@ class MixedFit(MixedEstimates):
         >>> round(float(lmer("Reaction ~ Days + (Days | Subject)", sleepstudy()).hat_values().sum()), 3)
         29.022
         """
-        from .hat_values import hat_values
+        from .derived.hat_values import hat_values
 
         return hat_values(self)
 
@@ -245,7 +245,7 @@ class MixedFit(MixedEstimates):
         1  430.7  13.9  403.5  457.8
         2  345.6  62.0  224.2  467.1
         """
-        from .predict import predict
+        from .derived.predict import predict
 
         return predict(self, newdata, random, new_levels, interval, level, seed, weights, offset)
 
@@ -275,7 +275,7 @@ class MixedFit(MixedEstimates):
         >>> fit.refit(fit.simulate(seed=1)[:, 0]).nobs
         180
         """
-        from .simulate import simulate_fit
+        from .derived.simulate import simulate_fit
 
         return simulate_fit(self, n, seed, random)
 
@@ -293,7 +293,7 @@ class MixedFit(MixedEstimates):
         OptionError, DataError
             If it has another length, or missing values.
         """
-        from .refit import refit
+        from .derived.refit import refit
 
         return refit(self, y)
 
@@ -337,6 +337,6 @@ class MixedFit(MixedEstimates):
         >>> fit.update("~ . - (Days | Subject) + (1 | Subject)", reml=False).formula
         'Reaction ~ Days + (1 | Subject)'
         """
-        from .refit import update
+        from .derived.refit import update
 
         return update(self, formula, data, reml, weights, offset, optimizer)

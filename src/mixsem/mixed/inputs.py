@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from ..errors import OptionError
 from ..options import require_flag
-from .optimise import METHODS, Optimizer
-from .residual_structure import Residual
+from .engine.optimise import METHODS, Optimizer
+from .structure.residual_structure import Residual
 
 __all__ = ["as_numbers", "as_optimizer", "require_reml", "require_structure"]
 

@@ -11,17 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..data.columns import FrameLike
 from ..errors import DataError, OptionError, notify
+from .engine.optimise import Method, Optimizer
 from .fit import MixedFit
 from .inputs import as_numbers, as_optimizer, require_reml, require_structure
-from .optimise import Method, Optimizer
-from .residual_structure import Residual
+from .structure.residual_structure import Residual
 
 if TYPE_CHECKING:
-    from .design import Design
-    from .model import CompiledMixedModel
-    from .objective import Evaluation
-    from .optimise import Trace
-    from .residual_products import StructuredProducts
+    from .designs.design import Design
+    from .engine.model import CompiledMixedModel
+    from .engine.objective import Evaluation
+    from .engine.optimise import Trace
+    from .structure.residual_products import StructuredProducts
 
 __all__ = ["LinearMixedModel", "fit_model", "lmer"]
 
@@ -74,8 +74,8 @@ class LinearMixedModel:
         start: ArrayLike | None = None,
     ) -> MixedFit:
         """Fit the model to a table; see `lmer`."""
-        from .design import read_design
-        from .model import compile_model
+        from .designs.design import read_design
+        from .engine.model import compile_model
 
         extra = () if self.residual is None else self.residual.columns
         design = read_design(self.formula, data, weights, offset, extra=extra)
@@ -151,9 +151,9 @@ def lmer(
 
 def fit_model(specification: LinearMixedModel, model: CompiledMixedModel, start: ArrayLike | None = None) -> MixedFit:
     """Fit a compiled model, without a warning."""
-    from .boundary import fit_notices
-    from .objective import Objective
-    from .optimise import minimise
+    from .engine.objective import Objective
+    from .engine.optimise import minimise
+    from .judgement.boundary import fit_notices
 
     _require_residual(model.design, model)
     if model.structured is not None:
@@ -170,8 +170,8 @@ def _fit_structured(
     start: ArrayLike | None,
 ) -> MixedFit:
     """Fit theta and the structure of the residuals together."""
-    from .objective import Evaluation
-    from .residual_search import minimise_jointly, residual_estimate, residual_notices
+    from .engine.objective import Evaluation
+    from .structure.residual_search import minimise_jointly, residual_estimate, residual_notices
 
     found, trace = minimise_jointly(
         structured, model.theta_map, specification.reml, specification.optimizer, _inner_start(model, start)

@@ -13,8 +13,8 @@ from matplotlib.patches import Ellipse
 from numpy.typing import NDArray
 
 from ..errors import OptionError
+from ..mixed.derived.no_pooling import no_pooling, partial_pooling
 from ..mixed.fit import MixedFit
-from ..mixed.no_pooling import no_pooling, partial_pooling
 from .mixed_panels import Effect, chosen_effects, draw_panels, evenly, level_names, require_mixed
 from .style import ACCENT, MUTED, cluster_color, dress, plain, tint
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure, SubFigure
 from scipy.interpolate import PchipInterpolator
 
 from ..errors import OptionError
-from ..mixed.profile import Profile
+from ..mixed.uncertainty.profile import Profile
 from .style import ACCENT, FAINT, INK, MUTED, dress, new_figure, plain
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from .mixed_summary import has_converged
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..mixed.varcorr import TermVariance
+    from ..mixed.derived.varcorr import TermVariance
 
 __all__ = ["mixed_augment", "mixed_glance", "mixed_parameters"]
 
@@ -48,7 +48,7 @@ def mixed_parameters(fit: MixedFit) -> pd.DataFrame:
 
 
 def _fixed(fit: MixedFit) -> list[dict[str, object]]:
-    from ..mixed.ddf import inference_of, t_table
+    from ..mixed.inference.ddf import inference_of, t_table
 
     if not fit.model.p:
         return []
@@ -86,7 +86,7 @@ def mixed_glance(fit: MixedFit) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from ..mixed.singular import is_singular
+    from ..mixed.judgement.singular import is_singular
 
     record = {
         "nobs": fit.nobs,

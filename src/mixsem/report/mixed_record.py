@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from .. import __version__
+from ..mixed.engine.optimise import Optimizer
 from ..mixed.fit import MixedFit
-from ..mixed.formula import MixedFormula
-from ..mixed.optimise import Optimizer
-from ..mixed.residual_structure import Residual
+from ..mixed.formulas.formula import MixedFormula
+from ..mixed.structure.residual_structure import Residual
 from .mixed_results import MixedResults
 from .record import json_lines, plain
 

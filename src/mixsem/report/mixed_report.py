@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from .. import __version__
-from ..mixed.boundary import level_notes, scale_notes
-from ..mixed.convergence import check_convergence
 from ..mixed.fit import MixedFit
+from ..mixed.judgement.boundary import level_notes, scale_notes
+from ..mixed.judgement.convergence import check_convergence
 from .folder import write_folder
 from .mixed_record import mixed_code, mixed_json
 from .mixed_results import MixedResults

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..mixed.confidence import ConfidenceIntervals
-from ..mixed.ddf import CoefficientTable, Ddf, Inference, coefficient_table, inference_of
-from ..mixed.f_tables import FTable, f_table
 from ..mixed.fit import MixedFit
-from ..mixed.intervals import confint as confidence_intervals
-from ..mixed.parameters import parameters_of
+from ..mixed.inference.ddf import CoefficientTable, Ddf, Inference, coefficient_table, inference_of
+from ..mixed.inference.f_tables import FTable, f_table
+from ..mixed.uncertainty.confidence import ConfidenceIntervals
+from ..mixed.uncertainty.intervals import confint as confidence_intervals
+from ..mixed.uncertainty.parameters import parameters_of
 from .mixed_summary import LARGEST_SYSTEM
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from .table import Table
 from .values import plural
 
 if TYPE_CHECKING:
-    from ..mixed.ddf import Inference
+    from ..mixed.inference.ddf import Inference
 
 __all__ = ["has_converged", "mixed_summary"]
 
@@ -93,7 +93,7 @@ def _facts(fit: MixedFit) -> tuple[tuple[str, str], ...]:
 
 def _fixed_effects(fit: MixedFit, inference: Inference | None) -> list[Table]:
     """The tests of the fixed effects; nothing if there are none."""
-    from ..mixed.ddf import inference_of, t_table
+    from ..mixed.inference.ddf import inference_of, t_table
 
     if not fit.model.p:
         return []
@@ -107,6 +107,6 @@ def _fixed_effects(fit: MixedFit, inference: Inference | None) -> list[Table]:
 
 def _notes(fit: MixedFit) -> tuple[str, ...]:
     """Information that is no trouble."""
-    from ..mixed.boundary import level_notes, scale_notes
+    from ..mixed.judgement.boundary import level_notes, scale_notes
 
     return (*level_notes(fit), *scale_notes(fit))

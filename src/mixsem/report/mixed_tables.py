@@ -13,8 +13,8 @@ from .values import enough_decimals, plural
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..mixed.design import Design
-    from ..mixed.grouping import GroupingFactor
+    from ..mixed.designs.design import Design
+    from ..mixed.designs.grouping import GroupingFactor
 
 __all__ = [
     "criteria_table",

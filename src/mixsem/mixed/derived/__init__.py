@@ -1,0 +1,1 @@
+"""What follows from a fit: random effects, predictions, simulations, refits."""

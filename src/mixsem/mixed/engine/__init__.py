@@ -1,0 +1,1 @@
+"""The engine: cross-products, factorisation, criterion, gradient, search."""

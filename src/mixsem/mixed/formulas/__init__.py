@@ -1,0 +1,1 @@
+"""Mixed-model formulas: text in, terms out."""

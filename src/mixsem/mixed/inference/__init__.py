@@ -1,0 +1,1 @@
+"""Degrees of freedom, tests, contrasts and marginal means."""

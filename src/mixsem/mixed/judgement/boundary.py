@@ -1,0 +1,113 @@
+"""What a fit says of itself: boundary of the parameters, convergence, few levels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from ...errors import BoundaryWarning, ConvergenceWarning, FewGroupsWarning, Notice
+from ..fit import MixedFit
+from .convergence import check_convergence
+from .singular import BoundaryReport, boundary
+
+__all__ = ["fit_notices", "level_notes", "scale_notes"]
+
+#: Fewer levels than this are too few to estimate a variance from; below the second the estimate is imprecise.
+FEW_LEVELS, SOME_LEVELS = 6, 20
+#: What a Newton step may gain, as the search itself knows it, before the Hessian is asked. The search takes the
+#: curvature of complete data for the true one, which may be a thousandth of it.
+DOUBTFUL_GAIN = 1e-7
+#: Ratio of standard deviations of predictors that is worth a word.
+FAR_SCALES = 1e3
+#: A predictor is like a calendar year if its mean is this large, and this many standard deviations away from 0.
+YEAR_MEAN, YEAR_DISTANCE = 1000.0, 30.0
+
+
+def fit_notices(fit: MixedFit) -> MixedFit:
+    """The fit with its notices."""
+    return replace(fit, notices=(*fit.notices, *_convergence(fit), *_boundary(fit), *_few_levels(fit)))
+
+
+def _convergence(fit: MixedFit) -> Iterator[Notice]:
+    trace = fit.trace
+    if trace.converged and trace.gain < DOUBTFUL_GAIN:
+        return
+    check = check_convergence(fit)
+    if not check.converged:
+        todo = "Fit again from fit.theta with start=, a larger max_evaluations or another method; see all_fit()."
+        yield Notice(ConvergenceWarning, f"{check.text} The optimizer said: {trace.message}. {todo}")
+
+
+def _boundary(fit: MixedFit) -> Iterator[Notice]:
+    report = boundary(fit)
+    if report:
+        what = "; ".join(d.what for d in report.directions)
+        causes = "too little data or too few levels for these effects, an oddity in the data"
+        text = (
+            f"boundary fit (singular fit): {what}. Likely why: {causes}. What to do: {', '.join(_advice(report))}. The"
+            " estimates are the optimum; intervals and tests of these variances are not the usual ones."
+        )
+        yield Notice(BoundaryWarning, text)
+
+
+def _advice(report: BoundaryReport) -> Iterator[str]:
+    """Steps in the order in which to try them."""
+    kinds = {d.kind for d in report.directions}
+    slopes = [d for d in report.directions if d.kind == "sd" and d.effects != ("(Intercept)",)]
+    if kinds & {"correlation", "combination"}:
+        yield "drop the correlations (||)"
+    if slopes or kinds & {"correlation", "combination"}:
+        yield "drop the slope"
+    if "residual" in kinds:
+        yield "drop a random term: together they describe every row"
+    if kinds & {"sd"} and not slopes:
+        yield "leave the term out (fixed effects stay the same)"
+    yield "or compare with cluster-robust standard errors or GEE"
+    yield "or put a weak penalty on the covariances"
+
+
+def _few_levels(fit: MixedFit) -> Iterator[Notice]:
+    few = [f"{f.name} ({len(f.levels)})" for f in fit.design.factors if len(f.levels) < FEW_LEVELS]
+    if few:
+        text = (
+            f"fewer than {FEW_LEVELS} levels: {', '.join(few)}. Variances over so few are biased and imprecise, as"
+            " profile intervals of the SDs show; consider fixed effects for these levels."
+        )
+        yield Notice(FewGroupsWarning, text)
+
+
+def level_notes(fit: MixedFit) -> tuple[str, ...]:
+    """Information, not warnings: grouping factors with 6 to 19 levels."""
+    some = [f"{f.name} ({len(f.levels)})" for f in fit.design.factors if FEW_LEVELS <= len(f.levels) < SOME_LEVELS]
+    if not some:
+        return ()
+    return (f"Variances over fewer than {SOME_LEVELS} levels are imprecise: {', '.join(some)}.",)
+
+
+def scale_notes(fit: MixedFit) -> tuple[str, ...]:
+    """Information, not warnings: predictors on very different scales, and such as calendar years.
+
+    Columns are centred and scaled inside, so that neither troubles the fit; coefficients are in the user's units.
+    """
+    scaling = fit.model.products.scaling.fixed
+    names = fit.design.fixed_names
+    at = [j for j in range(len(names)) if j != scaling.intercept]
+    notes = []
+    if len(at) > 1:
+        low, high = (at[int(i)] for i in (np.argmin(scaling.scale[at]), np.argmax(scaling.scale[at])))
+        ratio = float(scaling.scale[high] / scaling.scale[low])
+        if ratio > FAR_SCALES:
+            notes.append(
+                f"The scales of {names[high]} ({scaling.scale[high]:.3g}) and {names[low]} ({scaling.scale[low]:.3g})"
+                f" differ by a factor of {ratio:,.0f}. They were scaled inside; coefficients are in the units given."
+            )
+    for j in at:
+        mean, sd = abs(float(scaling.center[j])), float(scaling.scale[j])
+        if mean > YEAR_MEAN and mean > YEAR_DISTANCE * sd:
+            notes.append(
+                f"{names[j]} is far from 0 (mean {scaling.center[j]:.6g}, SD {sd:.3g}): intercepts, and their SDs and"
+                f" correlations, speak of {names[j]} = 0. Let it start at 0 to read them."
+            )
+    return tuple(notes)

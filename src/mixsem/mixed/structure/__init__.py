@@ -1,0 +1,1 @@
+"""Residuals whose variances differ or that correlate over time."""

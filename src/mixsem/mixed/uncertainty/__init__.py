@@ -1,0 +1,1 @@
+"""Profile, Wald and bootstrap intervals."""
