@@ -125,8 +125,12 @@ def is_the_same(design: RandomDesign) -> None:
 
 def noise(fit: mx.MixedFit) -> float:
     """Rounding error of the criterion at the solution: large where the residuals are a tiny part of the response."""
-    objective = Objective(fit.model.products, fit.model.theta_map, fit.reml)
-    objective.evaluate(fit.model.theta_map.pick(fit.model.inner @ fit.model.theta_map.stacked(fit.theta)))
+    model = fit.model
+    inner = model.inner @ model.theta_map.stacked(fit.theta)
+    objective = Objective(model.products, model.theta_map, fit.reml)
+    objective.evaluate(
+        model.theta_map.from_lambdas([lam[:k, :k] for lam, k in zip(inner, model.theta_map.sizes, strict=True)])
+    )
     return objective.noise
 
 

@@ -76,10 +76,13 @@ class LinearMixedModel:
         """Fit the model to a table; see `lmer`."""
         from .designs.design import read_design
         from .engine.model import compile_model
+        from .engine.threads import few_threads
 
         extra = () if self.residual is None else self.residual.columns
-        design = read_design(self.formula, data, weights, offset, extra=extra)
-        fit = fit_model(self, compile_model(design, self.residual), start)
+        with few_threads(0):  # many rows but few columns: memory is what takes the time
+            design = read_design(self.formula, data, weights, offset, extra=extra)
+            model = compile_model(design, self.residual)
+        fit = fit_model(self, model, start)
         notify(fit.notices)
         return fit
 
@@ -184,10 +187,13 @@ def _fit_structured(
 
 
 def _fit_at(specification: LinearMixedModel, model: CompiledMixedModel, best: Evaluation, trace: Trace) -> MixedFit:
+    from .engine.threads import few_threads
+
     if not np.isfinite(best.value):
         raise _no_residual()
     theta = outer_theta(model, best.phi)
-    state = model.state(theta)
+    with few_threads(len(model.products.tail)):
+        state = model.state(theta)
     if state.r2 < ROUNDING * model.products.tail[-1, -1]:
         raise _no_residual()
     for values in (theta, state.theta, state.beta, state.unscaled_vcov, *state.b):

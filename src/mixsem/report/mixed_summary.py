@@ -86,7 +86,8 @@ def _facts(fit: MixedFit) -> tuple[tuple[str, str], ...]:
     if fit.residual is not None:
         facts.append(("Residuals", str(fit.residual.structure)))
     facts += [("REML criterion", f"{fit.objective:,.2f}")] if fit.reml else []
-    how = f"{plural(trace.evaluations, 'evaluation')} ({trace.method})"
+    searches = f" in {trace.searches} searches" if trace.searches > 1 else ""
+    how = f"{plural(trace.evaluations, 'evaluation')}{searches} ({trace.method})"
     facts.append(("Converged", f"yes, after {how}" if has_converged(fit) else f"NO, stopped after {how}"))
     return tuple(facts)
 

@@ -43,7 +43,9 @@ def require_finite(X: Array, columns: ModelColumns) -> None:
 def _require_visible(X: Array, columns: ModelColumns) -> None:
     if not X.size:
         return
-    tiny = [n for n, c in zip(columns.names, X.T, strict=True) if 0.0 < max(-c.min(), c.max()) < SMALLEST_COLUMN]
+    tiny = [
+        name for name, c in zip(columns.names, X.T, strict=True) if c @ c < len(c) * SMALLEST_COLUMN**2 and c.any()
+    ]
     if tiny:
         raise DataError(
             f"all values of {enumerate_briefly(tiny)} are below {SMALLEST_COLUMN:.0e}",

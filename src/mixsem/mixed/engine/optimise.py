@@ -22,6 +22,7 @@ from .further_starts import further_starts, is_near
 from .moment_start import moment_start
 from .objective import Evaluation, Objective
 from .other_methods import search_plainly
+from .relative import newton_step, relative_basis, relative_slope, relative_units
 from .theta import lower_factor
 from .threads import few_threads
 
@@ -106,6 +107,8 @@ class Trace:
         By how much a Newton step would lower the criterion at the end, with the curvature of complete data.
     better_starts
         Further starting values that led to a better solution than the ones before.
+    searches
+        Searches from different starting values; the evaluations are those of all of them.
     """
 
     method: str
@@ -117,6 +120,7 @@ class Trace:
     restarts: int
     gain: float = np.nan
     better_starts: int = 0
+    searches: int = 1
 
 
 def minimise(objective: Objective, optimizer: Optimizer, start: Array | None = None) -> tuple[Evaluation, Trace]:
@@ -138,11 +142,11 @@ def minimise(objective: Objective, optimizer: Optimizer, start: Array | None = N
         The best evaluation, signs and zeros made canonical, and how the search went.
     """
     began = time.perf_counter()
-    better = 0
+    better, n_further = 0, 0
     with few_threads(len(objective.products.tail)):
         found = _search(objective, optimizer, _first_start(objective, optimizer) if start is None else start)
         if start is None and optimizer.method == "lbfgsb":
-            found, better = _search_further(objective, optimizer, found)
+            found, better, n_further = _search_further(objective, optimizer, found)
         best, converged, message, restarts = found
         best = canonical_solution(objective, best)
     trace = Trace(
@@ -155,12 +159,16 @@ def minimise(objective: Objective, optimizer: Optimizer, start: Array | None = N
         restarts,
         float((relative_slope(objective, best) ** 2).sum() / 2.0),
         better,
+        1 + n_further,
     )
     return best, trace
 
 
-def _search_further(objective: Objective, optimizer: Optimizer, found: Found) -> tuple[Found, int]:
-    """Small problems from further starts, and once more from where that ends; how many starts found better ones."""
+def _search_further(objective: Objective, optimizer: Optimizer, found: Found) -> tuple[Found, int, int]:
+    """Small problems from further starts, and once more from where that ends.
+
+    Returns what was found, how many starts led to something better, and how many there were.
+    """
     theta_map, products = objective.theta_map, objective.products
     starts = list(further_starts(products.layout, theta_map, optimizer.further_starts))
     rough = replace(optimizer, max_evaluations=min(optimizer.max_evaluations, ROUGH + 10 * len(theta_map)))
@@ -174,12 +182,13 @@ def _search_further(objective: Objective, optimizer: Optimizer, found: Found) ->
             better += 1
     for _ in range(AGAIN if starts else 0):
         objective.best = None
-        other = _search(objective, optimizer, found[0].phi)
+        better_point = newton_step(objective, found[0])
+        other = _search(objective, optimizer, (better_point or found[0]).phi)
         gained = found[0].value - other[0].value
         found = other if gained > 0.0 else found
-        if gained < BETTER:
+        if better_point is None and gained < BETTER:
             break
-    return found, better
+    return found, better, len(starts)
 
 
 def _first_start(objective: Objective, optimizer: Optimizer) -> Array:
@@ -202,19 +211,6 @@ def _search(objective: Objective, optimizer: Optimizer, start: Array, known: Eva
         best, converged, message = search(objective, optimizer, inside)
         restarts += 1
     return best, converged, message, restarts
-
-
-def relative_units(objective: Objective) -> Array:
-    """What complete data would determine each relative change of lambda to."""
-    theta_map = objective.theta_map
-    levels = np.asarray(objective.products.layout.n_levels, dtype=float)[theta_map.factor]
-    return np.asarray(1.0 / np.sqrt(levels * np.where(theta_map.is_diagonal, 4.0, 2.0)))
-
-
-def relative_slope(objective: Objective, found: Evaluation) -> Array:
-    """The gradient in coordinates in which complete data would have curvature 1."""
-    by_change = np.swapaxes(relative_basis(objective, found.phi), 1, 2) @ found.slope
-    return np.asarray(objective.theta_map.pick(by_change) * relative_units(objective))
 
 
 def _from_em(
@@ -280,20 +276,6 @@ def em_step(objective: Objective, best: Evaluation) -> Array:
         root = factor @ (vectors * np.sqrt(np.maximum(values, 1e-4)))
         moved[f, at, at] = lower_factor(root) if shape.correlated else np.abs(root @ vectors.T)
     return theta_map.canonical(theta_map.pick(moved))
-
-
-def relative_basis(objective: Objective, phi: Array) -> Array:
-    """Units of relative change: lambda itself, kept from being singular."""
-    theta_map, lam = objective.theta_map, objective.theta_map.stacked(phi)
-    basis = np.zeros_like(lam)
-    for t, shape in enumerate(theta_map.terms):
-        at, f = theta_map.places(t), shape.factor
-        factor = lam[f, at, at]
-        covariance = factor @ factor.T + ZERO * objective.products.unit**2 * np.eye(len(factor))
-        if not shape.correlated:
-            covariance = np.diag(np.diagonal(covariance))
-        basis[f, at, at] = np.linalg.cholesky(covariance)
-    return basis
 
 
 def step_inside(objective: Objective, best: Evaluation) -> Evaluation | None:

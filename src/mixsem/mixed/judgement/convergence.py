@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.objective import Evaluation, Objective
-from ..engine.optimise import relative_basis
+from ..engine.relative import FLAT, RelativeChange
 from ..require import require_fit
 
 if TYPE_CHECKING:
@@ -25,12 +25,6 @@ Array = NDArray[np.float64]
 #: Largest harmless effect of a Newton step: on fixed effects in standard errors, and on the criterion.
 BETA_TOLERANCE = 0.01
 GAIN_TOLERANCE = 1e-3
-#: Step of the central differences, in coordinates in which complete data would have curvature 1: the error of the
-#: Hessian is of the order of its square, and rounding far below.
-STEP = 1e-3
-#: Eigenvalues of the Hessian in these coordinates that are nearer to 0 belong to directions that the data say nothing
-#: about: at boundary fits theta is not determined by the covariances.
-FLAT = 1e-5
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -136,36 +130,20 @@ def check_convergence(fit: MixedFit) -> ConvergenceCheck:
         [lam[:k, :k] for lam, k in zip(model.inner @ theta_map.stacked(fit.theta), theta_map.sizes, strict=True)]
     )
     here = objective.evaluate(phi)
-    base, basis, unit = theta_map.stacked(phi), relative_basis(objective, phi), _units(objective)
-
-    def moved(x: Array) -> Evaluation:
-        return objective.evaluate(theta_map.pick(base + basis @ theta_map.stacked(x * unit)))
-
-    def slope(found: Evaluation) -> Array:
-        return theta_map.pick(np.swapaxes(basis, 1, 2) @ found.slope) * unit
-
-    gradient = slope(here)
-    steps = STEP * np.eye(len(phi))
-    hessian = np.array([(slope(moved(step)) - slope(moved(-step))) / (2.0 * STEP) for step in steps])
-    values, vectors = np.linalg.eigh(0.5 * (hessian + hessian.T))
+    change = RelativeChange.around(objective, here)
+    gradient = change.slope(here)
+    values, vectors = np.linalg.eigh(change.hessian())
     along = vectors.T @ gradient
     curved = np.abs(values) > FLAT
     # Along a flat direction no step is known: the gradient there is rounding, or tells by itself.
     newton = -vectors[:, curved] @ (along[curved] / np.abs(values[curved]))
     gain = float((along[curved] ** 2 / np.abs(values[curved])).sum() / 2.0)
-    after = moved(newton)
+    after = change.moved(newton)
     beta_change = 0.0
     if np.isfinite(after.value) and fit.model.p:
         beta_change = _beta_change(fit, after)
     verdict, text = _verdict(gain, beta_change, values)
     return ConvergenceCheck(float(np.abs(gradient).max()), gain, beta_change, values, verdict, text)
-
-
-def _units(objective: Objective) -> Array:
-    """Relative changes of lambda along which complete data would have curvature 1."""
-    theta_map = objective.theta_map
-    levels = np.asarray(objective.products.layout.n_levels, dtype=float)[theta_map.factor]
-    return np.asarray(1.0 / np.sqrt(levels * np.where(theta_map.is_diagonal, 4.0, 2.0)))
 
 
 def _beta_change(fit: MixedFit, after: Evaluation) -> float:

@@ -18,9 +18,9 @@ from ..engine.optimise import (
     Trace,
     canonical_solution,
     em_step,
-    relative_basis,
     step_inside,
 )
+from ..engine.relative import relative_basis
 from ..engine.theta import ThetaMap
 from ..engine.threads import few_threads
 from .residual_products import StructuredProducts
