@@ -24,6 +24,7 @@ __all__ = [
     "FewGroupsWarning",
     "FewStartsWarning",
     "HeywoodWarning",
+    "IdentificationWarning",
     "InformationCriterionWarning",
     "LowReliabilityWarning",
     "MissingDataWarning",
@@ -169,6 +170,10 @@ class FewStartsWarning(MixsemWarning):
 
 class ResidualFloorWarning(MixsemWarning):
     """A residual variance ran towards zero and was held at its floor."""
+
+
+class IdentificationWarning(MixsemWarning):
+    """The data do not determine a parameter: its estimate is one of many that fit as well."""
 
 
 class InformationCriterionWarning(MixsemWarning):

@@ -91,7 +91,7 @@ def test_a_correlation_of_one_is_named(slope, sign):
         "what": [f"(Intercept) and x by g correlate exactly {sign}"],
     }
     text = next(n.text for n in fit.notices if n.category is BoundaryWarning)
-    steps = [text.index(step) for step in ("drop the correlations", "drop the slope", "cluster-robust", "penalty")]
+    steps = [text.index(step) for step in ("drop the correlations", "drop the slope", "cluster-robust")]
     assert steps == sorted(steps)
 
 
@@ -170,3 +170,22 @@ def test_scales_are_information():
     assert years == []
     (note,) = scale_notes(mx.lmer("Reaction ~ year + (1 | Subject)", frame))
     assert "year is far from 0 (mean 1994.5" in note
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["y ~ f + (1 | g) + (1 | again)", "y ~ x + (x + twice | g)", "y ~ C(g) + (1 | g)", "y ~ x + (of_group | g)"],
+)
+def test_random_parts_that_the_data_do_not_determine_are_named(formula):
+    rng = np.random.default_rng(4)
+    g = np.repeat(np.arange(30), 8)
+    frame = pd.DataFrame({"g": g, "again": g, "x": rng.normal(size=240), "f": rng.integers(0, 2, 240)})
+    frame = frame.assign(twice=frame["x"], of_group=(g % 2).astype(float))
+    frame["y"] = rng.normal(size=30)[g] + (1.0 + rng.normal(size=30)[g]) * frame["x"] + rng.normal(size=240)
+    with pytest.warns(mx.errors.IdentificationWarning, match="do not determine"):
+        mx.lmer(formula, frame)
+
+
+def test_an_ordinary_fit_is_determined():
+    fit = mx.lmer("Reaction ~ Days + (Days | Subject)", mx.data.sleepstudy())
+    assert not any(notice.category is mx.errors.IdentificationWarning for notice in fit.notices)

@@ -10,11 +10,15 @@ import mixsem as mx
 from mixsem.errors import OptionError
 from mixsem.mixed.designs.design import read_design
 from mixsem.mixed.engine.model import CompiledMixedModel, compile_model
+from mixsem.mixed.engine.objective import Objective
 from mixsem.mixed.engine.optimise import Optimizer
+from mixsem.mixed.engine.relative import determined, newton_step
 from mixsem.mixed.linear import LinearMixedModel, fit_model
 
 #: Of the criterion: two searches for the same optimum.
 SAME = 1e-6
+
+SLEEP = "Reaction ~ Days + (Days | Subject)"
 
 SINGLE = Optimizer(further_starts=0)
 
@@ -59,13 +63,34 @@ def test_a_fit_can_be_repeated(two_optima):
     assert first.trace.evaluations == second.trace.evaluations
 
 
+def test_where_the_data_determine_theta_one_search_is_enough():
+    fit = mx.lmer(SLEEP, mx.data.sleepstudy())
+    assert (fit.trace.searches, fit.trace.better_starts) == (1, 0)
+    assert fit.trace.evaluations < 30
+
+
 def test_searches_that_lead_to_a_known_optimum_are_given_up():
-    formula = "Reaction ~ Days + (Days | Subject)"
-    single = mx.lmer(formula, mx.data.sleepstudy(), optimizer=SINGLE)
-    several = mx.lmer(formula, mx.data.sleepstudy())
+    single = mx.lmer(SLEEP, mx.data.sleepstudy(), optimizer=SINGLE)
+    several = mx.lmer(SLEEP, mx.data.sleepstudy(), optimizer=Optimizer(further_starts=10))
     assert several.objective == pytest.approx(single.objective, abs=SAME)
-    assert several.trace.better_starts == 0
-    assert several.trace.evaluations < 20 * single.trace.evaluations
+    assert (several.trace.searches, several.trace.better_starts) == (11, 0)
+    assert several.trace.evaluations < 2 * 11 * single.trace.evaluations + 60
+
+
+def test_a_newton_step_leads_from_near_an_optimum_to_it(two_optima):
+    best = fit(two_optima, Optimizer())
+    theta_map = two_optima.theta_map
+    objective = Objective(two_optima.products, theta_map, False)
+    inner = two_optima.inner @ theta_map.stacked(best.theta)
+    phi = theta_map.from_lambdas([lam[:k, :k] for lam, k in zip(inner, theta_map.sizes, strict=True)])
+    away = objective.evaluate(1.01 * phi)
+    assert away.value > best.objective + SAME
+    found = newton_step(objective, away)
+    assert found is not None
+    assert found.value - best.objective < 0.1 * (away.value - best.objective)
+    at_optimum = newton_step(objective, objective.evaluate(phi))
+    assert at_optimum is None or at_optimum.value > best.objective - SAME
+    assert 0 <= determined(objective, objective.evaluate(phi)) < 1
 
 
 def test_large_problems_are_searched_once():

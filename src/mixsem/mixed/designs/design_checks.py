@@ -43,9 +43,7 @@ def require_finite(X: Array, columns: ModelColumns) -> None:
 def _require_visible(X: Array, columns: ModelColumns) -> None:
     if not X.size:
         return
-    tiny = [
-        name for name, c in zip(columns.names, X.T, strict=True) if c @ c < len(c) * SMALLEST_COLUMN**2 and c.any()
-    ]
+    tiny = [name for name, c in zip(columns.names, X.T, strict=True) if c @ c < len(c) * SMALLEST_COLUMN**2 and c.any()]
     if tiny:
         raise DataError(
             f"all values of {enumerate_briefly(tiny)} are below {SMALLEST_COLUMN:.0e}",

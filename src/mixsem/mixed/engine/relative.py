@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 from .objective import Evaluation, Objective
 from .theta import lower_factor
 
-__all__ = ["RelativeChange", "newton_step", "relative_basis", "relative_slope", "relative_units"]
+__all__ = ["RelativeChange", "determined", "newton_step", "relative_basis", "relative_slope", "relative_units"]
 
 Array = NDArray[np.float64]
 
 #: Variances relative to the residual one that keep the units of relative changes from vanishing.
 LEAST_VARIANCE = 1e-4
-#: Step of the central differences: the error of the Hessian is of the order of its square, and rounding far below.
+#: Least step of the central differences: the error of the Hessian is of the order of its square.
 STEP = 1e-3
 #: Eigenvalues of the Hessian nearer to 0 than this belong to directions that the data say nothing about: at boundary
 #: fits theta is not determined by the covariances.
 FLAT = 1e-5
-#: Steps away from a saddle point that are tried.
-AWAY = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+#: Steps along a direction that are tried.
+AWAY = (0.1, 0.3, 1.0, 3.0, 10.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +63,17 @@ class RelativeChange:
 
     def hessian(self) -> Array:
         """Second derivatives at the point, by central differences of the exact gradient."""
-        steps = STEP * np.eye(len(self.unit))
-        rows = [(self.slope(self.moved(step)) - self.slope(self.moved(-step))) / (2.0 * STEP) for step in steps]
+        # Rounding of the gradient is of the order of the root of that of the criterion.
+        h = max(STEP, self.objective.noise**0.25)
+        steps = h * np.eye(len(self.unit))
+        rows = [(self.slope(self.moved(step)) - self.slope(self.moved(-step))) / (2.0 * h) for step in steps]
         hessian = np.array(rows)
         return np.asarray(0.5 * (hessian + hessian.T))
+
+    def lowest_along(self, direction: Array) -> Evaluation:
+        """The best of some points along a direction, to both sides."""
+        points = (self.moved(sign * length * direction) for length in AWAY for sign in (1.0, -1.0))
+        return min(points, key=lambda found: found.value)
 
 
 def relative_units(objective: Objective) -> Array:
@@ -94,16 +101,20 @@ def relative_slope(objective: Objective, found: Evaluation) -> Array:
     return RelativeChange.around(objective, found).slope(found)
 
 
+def determined(objective: Objective, found: Evaluation) -> float:
+    """How much the data say about the direction of theta of which they say least; 1 for complete data."""
+    hessian = RelativeChange.around(objective, found).hessian()
+    return float(np.linalg.eigvalsh(hessian)[0]) if np.isfinite(hessian).all() else 0.0
+
+
 def newton_step(objective: Objective, best: Evaluation) -> Evaluation | None:
-    """A better point by a Newton step, or along the direction of most negative curvature; None if there is none."""
+    """A better point by a Newton step, or along the direction of least curvature; None if there is none."""
     change = RelativeChange.around(objective, best)
     hessian = change.hessian()
     if not np.isfinite(hessian).all():
         return None
     values, vectors = np.linalg.eigh(hessian)
     along = vectors.T @ change.slope(best)
-    steps = [-vectors @ (along / np.maximum(np.abs(values), FLAT))]
-    if values[0] < -FLAT:
-        steps += [sign * length * vectors[:, 0] for length in AWAY for sign in (1.0, -1.0)]
-    found = min((change.moved(step) for step in steps), key=lambda evaluation: evaluation.value)
+    newton = change.moved(-vectors @ (along / np.maximum(np.abs(values), FLAT)))
+    found = min(newton, change.lowest_along(vectors[:, 0]), key=lambda found: found.value)
     return found if found.value < best.value - objective.noise else None

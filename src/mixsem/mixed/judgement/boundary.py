@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...errors import BoundaryWarning, ConvergenceWarning, FewGroupsWarning, Notice
+from ...errors import BoundaryWarning, ConvergenceWarning, FewGroupsWarning, IdentificationWarning, Notice
 from ..fit import MixedFit
 from .convergence import check_convergence
 from .singular import BoundaryReport, boundary
@@ -19,6 +19,9 @@ FEW_LEVELS, SOME_LEVELS = 6, 20
 #: What a Newton step may gain, as the search itself knows it, before the Hessian is asked. The search takes the
 #: curvature of complete data for the true one, which may be a thousandth of it.
 DOUBTFUL_GAIN = 1e-7
+#: Curvature, relative to that of complete data, below which a direction is not determined; and how large a problem may
+#: be for that to be asked with every fit.
+UNDETERMINED, SMALL_TAIL, SMALL_VALUES = 1e-6, 100, 20_000
 #: Ratio of standard deviations of predictors that is worth a word.
 FAR_SCALES = 1e3
 #: A predictor is like a calendar year if its mean is this large, and this many standard deviations away from 0.
@@ -27,7 +30,9 @@ YEAR_MEAN, YEAR_DISTANCE = 1000.0, 30.0
 
 def fit_notices(fit: MixedFit) -> MixedFit:
     """The fit with its notices."""
-    return replace(fit, notices=(*fit.notices, *_convergence(fit), *_boundary(fit), *_few_levels(fit)))
+    return replace(
+        fit, notices=(*fit.notices, *_convergence(fit), *_boundary(fit), *_identification(fit), *_few_levels(fit))
+    )
 
 
 def _convergence(fit: MixedFit) -> Iterator[Notice]:
@@ -65,7 +70,24 @@ def _advice(report: BoundaryReport) -> Iterator[str]:
     if kinds & {"sd"} and not slopes:
         yield "leave the term out (fixed effects stay the same)"
     yield "or compare with cluster-robust standard errors or GEE"
-    yield "or put a weak penalty on the covariances"
+
+
+def _identification(fit: MixedFit) -> Iterator[Notice]:
+    """Random parts of which the likelihood says nothing; asked only where the Hessian costs next to nothing."""
+    layout = fit.model.products.layout
+    if fit.residual is not None or layout.n_columns > SMALL_TAIL or layout.n_values > SMALL_VALUES:
+        return
+    if boundary(fit):
+        return
+    flat = int((np.abs(check_convergence(fit).eigenvalues) < UNDETERMINED).sum())
+    if flat:
+        text = (
+            f"the data do not determine {'one direction' if flat == 1 else f'{flat} directions'} of the random"
+            " effects' covariance: standard deviations and correlations are one choice of many that fit as well. Likely"
+            " why: the same groups or columns twice, a slope of something that does not vary within groups, or fixed"
+            " effects for the groups themselves. What to do: drop the term that repeats another."
+        )
+        yield Notice(IdentificationWarning, text)
 
 
 def _few_levels(fit: MixedFit) -> Iterator[Notice]:
