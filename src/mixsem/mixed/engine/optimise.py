@@ -47,7 +47,7 @@ BETTER, ROUGH = 1e-6, 50
 #: several optima, none had more than 0.04 at the worse one.
 DETERMINED = 0.1
 #: The search goes on from its solution, with a new idea of the curvature, so often at most while that helps.
-AGAIN = 5
+AGAIN = 10
 #: Share of the response's sum of squares below which residuals count as none.
 VANISHED = 1e-12
 #: Standard deviations, relative to the residual one, that are called zero if that costs nothing.
