@@ -160,7 +160,7 @@ def sleepstudy() -> pd.DataFrame:
     Examples
     --------
     >>> sleepstudy().groupby("Days")["Reaction"].mean().round(1).iloc[[0, 9]].to_dict()
-    {0: 256.7, 9: 350.8}
+    {0: 256.7, 9: 350.9}
     """
     return _table("sleepstudy.csv.gz")
 

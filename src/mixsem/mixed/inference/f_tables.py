@@ -77,9 +77,9 @@ def f_table(fit: MixedFit, type: AnovaType = 3, ddf: Ddf | Inference = "satterth
     >>> from mixsem.data import sleepstudy
     >>> from mixsem.mixed.linear import lmer
     >>> fit = lmer("Reaction ~ Days + (Days | Subject)", sleepstudy())
-    >>> f_table(fit).frame[["term", "sum_sq", "num_df", "den_df", "F"]].round(1)
-       term   sum_sq  num_df  den_df     F
-    0  Days  30031.0       1    17.0  45.9
+    >>> f_table(fit).frame[["term", "num_df", "den_df", "F"]].round(1)
+       term  num_df  den_df     F
+    0  Days       1    17.0  45.9
     """
     import pandas as pd
     from scipy.stats import chi2
