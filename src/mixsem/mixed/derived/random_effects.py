@@ -13,7 +13,7 @@ from ...errors import OptionError, did_you_mean
 
 if TYPE_CHECKING:
     from ..designs.grouping import GroupingFactor
-    from ..fit import MixedFit
+    from ..estimates import MixedEstimates
 
 __all__ = ["RandomEffects", "level_coefficients", "random_effects"]
 
@@ -92,18 +92,12 @@ class RandomEffects:
         return str(self.frame._repr_html_())  # type: ignore[operator]
 
 
-def random_effects(fit: MixedFit) -> RandomEffects:
+def random_effects(fit: MixedEstimates) -> RandomEffects:
     """The random effects of a fit."""
-    covariances = fit.model.conditional_covariances(fit.theta)
-    return RandomEffects(
-        fit.design.factors,
-        _effects(fit),
-        fit.state.b,
-        tuple(fit.sigma**2 * covariance for covariance in covariances),
-    )
+    return RandomEffects(fit.design.factors, _effects(fit), fit.state.b, fit.conditional_covariances)
 
 
-def level_coefficients(fit: MixedFit, group: str | None) -> pd.DataFrame | dict[str, pd.DataFrame]:
+def level_coefficients(fit: MixedEstimates, group: str | None) -> pd.DataFrame | dict[str, pd.DataFrame]:
     """Fixed plus random effects of each level; see `MixedFit.coef`."""
     names = tuple(factor.name for factor in fit.design.factors)
     if group is None:
@@ -111,7 +105,7 @@ def level_coefficients(fit: MixedFit, group: str | None) -> pd.DataFrame | dict[
     return _coefficients(fit, _position(names, group))
 
 
-def _coefficients(fit: MixedFit, f: int) -> pd.DataFrame:
+def _coefficients(fit: MixedEstimates, f: int) -> pd.DataFrame:
     effects, fixed = _effects(fit)[f], fit.fixef
     # as in lme4, effects without a fixed one come first
     names = [name for name in effects if name not in fixed.index] + list(fixed.index)
@@ -120,7 +114,7 @@ def _coefficients(fit: MixedFit, f: int) -> pd.DataFrame:
     return _by_level(fit.design.factors[f], total, names)
 
 
-def _effects(fit: MixedFit) -> tuple[tuple[str, ...], ...]:
+def _effects(fit: MixedEstimates) -> tuple[tuple[str, ...], ...]:
     terms = fit.design.terms
     return tuple(
         tuple(name for term in terms if term.factor == f for name in term.names) for f in range(len(fit.design.factors))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,8 @@ __all__ = ["Design", "GroupingFactor", "RandomTerm", "read_design"]
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
+#: See `read_design`.
+ResponseReader: TypeAlias = Callable[[str, pd.DataFrame, Callable[[str], Array]], "tuple[Array, Array | None]"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,6 +169,7 @@ def read_design(
     *,
     check: bool = True,
     extra: Sequence[str] = (),
+    response: ResponseReader | None = None,
 ) -> Design:
     """Read what a mixed model needs from a table.
 
@@ -187,6 +191,9 @@ def read_design(
         Further columns that have to be complete, and are kept in `Design.frame`.
     check
         Refuse designs whose variances a linear mixed model cannot tell apart.
+    response
+        How to read a response that is not a column of numbers: from its text, the columns as they are, and a function
+        that computes an expression, to the response and, if they come with it, weights.
 
     Returns
     -------
@@ -227,7 +234,7 @@ def read_design(
     weight_values = rows.values[0] if weight_name is None else _vector(f"`{weight_name}`", frame)[1]
     quoted = [] if offset_name is None else [f"`{offset_name}`"]
     made = [_vector(text, frame) for text in (*parsed.offsets, *quoted)]
-    y = _vector(parsed.response, frame)[1]
+    y, weight_values = _response(parsed.response, rows.frame, frame, response, weight_values)
     check_weights(weight_values)
     if check:
         check_fixed(len(y), len(kept))
@@ -254,6 +261,22 @@ def read_design(
         weights_column=weight_name,
         offset_column=offset_name,
     )
+
+
+def _response(
+    text: str, raw: pd.DataFrame, frame: pd.DataFrame, reader: ResponseReader | None, weights: Array | None
+) -> tuple[Array, Array | None]:
+    """The response, and the weights of the rows."""
+    if reader is None:
+        return _vector(text, frame)[1], weights
+    y, own = reader(text, raw, lambda expression: _vector(expression, frame)[1])
+    if own is not None and weights is not None:
+        raise DataError(
+            f"weights= beside {text}, which brings its own",
+            allowed="successes and failures without weights, or proportions with numbers of trials as weights",
+            todo="leave weights= out",
+        )
+    return y, weights if own is None else own
 
 
 def _typed(parsed: MixedFormula, rows: Rows, named: Sequence[str]) -> tuple[PredictorTypes, pd.DataFrame]:

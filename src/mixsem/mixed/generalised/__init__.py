@@ -1,0 +1,1 @@
+"""Generalised linear mixed models: families, conditional modes, Laplace approximation, adaptive quadrature."""
