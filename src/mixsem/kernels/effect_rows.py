@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .compiled import cached_njit
 from .cross_products import find
 
-__all__ = ["RowPlaces", "add_effects", "leverages", "sum_columns", "sum_rows", "weigh_rows"]
+__all__ = ["RowPlaces", "add_effects", "leverages", "locate_pairs", "sum_columns", "sum_rows", "weigh_rows"]
 
 Array = NDArray[np.float64]
 Positions = NDArray[np.int64]
@@ -93,112 +93,110 @@ def sum_columns(places: Any, weights: Array, X: Array, out: Array) -> None:
 
 
 @cached_njit
-def weigh_rows(blocks: Any, places: Any, weights: Array, values: Array, tail: Array) -> None:
-    """Add Z' diag(weights) Z to the values of sparse levels and to the lower triangle of the tail."""
-    n_factors, n = places.codes.shape
-    column_of, size, scalar = places.column_of, places.size, places.scalar
-    z = np.empty(column_of.shape)
-    # Rows of one level in a row: where its columns are is looked up in a table instead of searched.
-    table = np.empty(blocks.n_sparse + blocks.n_tail, np.int64)
-    previous, tabulated = -1, -1
-    for r in range(n):
-        for f in range(n_factors):
-            for a in range(size[f]):
-                at = column_of[f, a]
-                z[f, a] = 1.0 if at < 0 else places.Z[r, at]
-        for f in range(n_factors):
-            node = places.offset[f] + places.codes[f, r]
-            k, i, own = size[f], places.level[node], scalar[node]
-            if i < 0:
-                own -= blocks.n_sparse
-                for a in range(k):
-                    for b in range(a + 1):
-                        tail[own + a, own + b] += weights[r] * z[f, a] * z[f, b]
-            else:
-                first, last = blocks.pointer[i], blocks.pointer[i + 1]
-                base, stride = blocks.values[i], k + last - first
-                if f == 0 and n_factors > 1:
-                    if i == previous and i != tabulated:
-                        for at in range(first, last):
-                            table[blocks.columns[at]] = at - first
-                        tabulated = i
-                    previous = i
-                for a in range(k):
-                    for b in range(k):
-                        values[base + a * stride + b] += weights[r] * z[f, a] * z[f, b]
-            for g in range(n_factors):
-                start = scalar[places.offset[g] + places.codes[g, r]]
-                if start <= scalar[node]:
-                    continue
-                if i < 0:
-                    for b in range(size[g]):
-                        for a in range(k):
-                            tail[start - blocks.n_sparse + b, own + a] += weights[r] * z[g, b] * z[f, a]
-                    continue
-                at = table[start] if i == tabulated else find(blocks.columns, first, last, start) - first
-                for a in range(k):
-                    for b in range(size[g]):
-                        values[base + a * stride + k + at + b] += weights[r] * z[f, a] * z[g, b]
-
-
-@cached_njit
-def leverages(blocks: Any, places: Any, inverse: Array, tail: Array, out: Array) -> None:
-    """Fill `out` with z' C z of each row, C given where columns meet.
+def locate_pairs(blocks: Any, places: Any, pairs: Positions, out: NDArray[np.int32]) -> None:
+    """Where the product of two random-effect columns of each row belongs.
 
     Parameters
     ----------
     blocks, places
         Where things are.
-    inverse
-        Values of C at the places of the sparse levels' values.
-    tail
-        Those of the tail, lower triangle.
+    pairs
+        Factor and effect of the one column, factor and effect of the other, shape (P, 4): all pairs, each once, and
+        within a factor in both orders, because blocks of a level are kept whole.
     out
-        Length n.
+        Filled, shape (P, n): the position among the values of sparse levels or, counted from their end, in the tail.
+        Above the tail's diagonal nothing is kept: there -2 less the position of the mirrored entry.
     """
-    n_factors, n = places.codes.shape
-    column_of, size, scalar = places.column_of, places.size, places.scalar
-    z = np.empty(column_of.shape)
-    table = np.empty(blocks.n_sparse + blocks.n_tail, np.int64)
-    previous, tabulated = -1, -1
-    for r in range(n):
-        for f in range(n_factors):
-            for a in range(size[f]):
-                at = column_of[f, a]
-                z[f, a] = 1.0 if at < 0 else places.Z[r, at]
-        total = 0.0
-        for f in range(n_factors):
-            node = places.offset[f] + places.codes[f, r]
-            k, i, own = size[f], places.level[node], scalar[node]
-            if i < 0:
-                own -= blocks.n_sparse
-                for a in range(k):
-                    total += tail[own + a, own + a] * z[f, a] * z[f, a]
-                    for b in range(a):
-                        total += 2.0 * tail[own + a, own + b] * z[f, a] * z[f, b]
+    n = places.codes.shape[1]
+    n_values, n_tail = blocks.values[len(blocks.factor)], blocks.n_tail
+    # Rows of one level in a row: where its columns are is looked up in a table instead of searched.
+    table = np.empty(blocks.n_sparse + n_tail, np.int64)
+    for p in range(len(pairs)):
+        f, a, g, b = pairs[p, 0], pairs[p, 1], pairs[p, 2], pairs[p, 3]
+        previous, tabulated = -1, -1
+        for r in range(n):
+            node, other = places.offset[f] + places.codes[f, r], places.offset[g] + places.codes[g, r]
+            own, start = places.scalar[node], places.scalar[other]
+            if start < own:  # the one that is eliminated first keeps the product
+                node, own, start = other, start, own
+                first_effect, second_effect, k = b, a, places.size[g]
             else:
-                first, last = blocks.pointer[i], blocks.pointer[i + 1]
-                base, stride = blocks.values[i], k + last - first
-                if f == 0 and n_factors > 1:
-                    if i == previous and i != tabulated:
-                        for at in range(first, last):
-                            table[blocks.columns[at]] = at - first
-                        tabulated = i
-                    previous = i
-                for a in range(k):
-                    for b in range(k):
-                        total += inverse[base + a * stride + b] * z[f, a] * z[f, b]
-            for g in range(n_factors):
-                start = scalar[places.offset[g] + places.codes[g, r]]
-                if start <= scalar[node]:
-                    continue
-                if i < 0:
-                    for b in range(size[g]):
-                        for a in range(k):
-                            total += 2.0 * tail[start - blocks.n_sparse + b, own + a] * z[g, b] * z[f, a]
-                    continue
-                at = table[start] if i == tabulated else find(blocks.columns, first, last, start) - first
-                for a in range(k):
-                    for b in range(size[g]):
-                        total += 2.0 * inverse[base + a * stride + k + at + b] * z[f, a] * z[g, b]
-        out[r] = total
+                first_effect, second_effect, k = a, b, places.size[f]
+            i = places.level[node]
+            if i < 0:
+                row, column = start - blocks.n_sparse + second_effect, own - blocks.n_sparse + first_effect
+                lower = n_values + max(row, column) * n_tail + min(row, column)
+                out[p, r] = lower if column <= row else -2 - lower
+                continue
+            first, last = blocks.pointer[i], blocks.pointer[i + 1]
+            at = blocks.values[i] + first_effect * (k + last - first + blocks.n_dense)
+            if f == g:
+                out[p, r] = at + second_effect
+                continue
+            if i == previous and i != tabulated:
+                for c in range(first, last):
+                    table[blocks.columns[c]] = c - first
+                tabulated = i
+            previous = i
+            found = table[start] if i == tabulated else find(blocks.columns, first, last, start) - first
+            out[p, r] = at + k + found + second_effect
+
+
+@cached_njit
+def weigh_rows(
+    positions: NDArray[np.int32], left: Positions, right: Positions, Z: Array, weights: Array, out: Array
+) -> None:
+    """Add Z' diag(weights) Z to `out`: values of sparse levels, then the tail.
+
+    Parameters
+    ----------
+    positions
+        From `locate_pairs`.
+    left, right
+        Columns of Z of each pair, -1 for an intercept.
+    """
+    for p in range(len(left)):
+        a, b, at = left[p], right[p], positions[p]
+        if a < 0 and b < 0:
+            for r in range(len(weights)):
+                if at[r] >= 0:
+                    out[at[r]] += weights[r]
+        elif a < 0 or b < 0:
+            column = max(a, b)
+            for r in range(len(weights)):
+                if at[r] >= 0:
+                    out[at[r]] += weights[r] * Z[r, column]
+        else:
+            for r in range(len(weights)):
+                if at[r] >= 0:
+                    out[at[r]] += weights[r] * Z[r, a] * Z[r, b]
+
+
+@cached_njit
+def leverages(
+    positions: NDArray[np.int32],
+    left: Positions,
+    right: Positions,
+    times: Array,
+    Z: Array,
+    values: Array,
+    out: Array,
+) -> None:
+    """Add z' C z of each row to `out`, with C given where columns meet.
+
+    Parameters
+    ----------
+    positions, left, right
+        As in `weigh_rows`.
+    times
+        How often the product of each pair occurs in z' C z.
+    values
+        C in the order of `weigh_rows`.
+    """
+    for p in range(len(left)):
+        a, b, at, weight = left[p], right[p], positions[p], times[p]
+        for r in range(len(out)):
+            z = 1.0 if a < 0 else Z[r, a]
+            if b >= 0:
+                z *= Z[r, b]
+            out[r] += weight * z * values[at[r] if at[r] >= 0 else -2 - at[r]]

@@ -64,6 +64,11 @@ class Family(ABC):
         """Whether no weight can be negative."""
         return True
 
+    @property
+    def is_safe(self) -> bool:
+        """Whether Newton steps that change linear predictors by less than 1 cannot go astray."""
+        return self.is_concave and self.link.name in ("logit", "probit", "cloglog", "log")
+
     @abstractmethod
     def constant(self, y: Array, m: Array) -> float:
         """What of the log-likelihood depends on the responses alone."""

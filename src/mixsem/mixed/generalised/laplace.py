@@ -37,11 +37,14 @@ class Slope:
         By the fixed effects in inner units.
     by_log_d
         By the logarithm of the family's parameter; 0 if it has none.
+    correction
+        What the last Newton step for the modes changes of log |Omega|.
     """
 
     by_lambda: Array
     by_beta: Array
     by_log_d: float
+    correction: float = 0.0
 
 
 def laplace_slope(rows: EffectRows, family: Family, mode: Mode, joint: FixedPart | None = None) -> Slope:
@@ -59,6 +62,7 @@ def laplace_slope(rows: EffectRows, family: Family, mode: Mode, joint: FixedPart
     by_lambda, values, tail = inverse_entries(rows.layout, mode.factor)
     h = rows.leverages(values, tail)
     a = h * family.slope(rows.y, rows.m, mode.eta, mode.d)
+    correction = float(a @ mode.move)
     t = solve(rows.layout, mode.factor, rows.sums(a))
     along = rows.random_part(scaled_effects(rows, mode.lam, t))
     if joint is not None:
@@ -69,10 +73,10 @@ def laplace_slope(rows: EffectRows, family: Family, mode: Mode, joint: FixedPart
     by_lambda = by_lambda + _outer(rows, rows.sums(q), mode.u) + _outer(rows, rows.sums(mode.score), t)
     by_beta = np.zeros(rows.X.shape[1]) if joint is not None else rows.X.T @ q
     if not family.parameter:
-        return Slope(by_lambda, by_beta, 0.0)
+        return Slope(by_lambda, by_beta, 0.0, correction)
     terms = family.by_dispersion(rows.y, rows.m, mode.eta, mode.d)
     by_log_d = -2.0 * terms.loglik.sum() + h @ terms.weight + along @ terms.score
-    return Slope(by_lambda, by_beta, float(by_log_d))
+    return Slope(by_lambda, by_beta, float(by_log_d), correction)
 
 
 def _outer(rows: EffectRows, left: Array, right: Array) -> Array:

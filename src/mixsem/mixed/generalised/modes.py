@@ -28,6 +28,8 @@ Array = NDArray[np.float64]
 TOLERANCE = 1e-13
 #: Steps that gain more than this are checked, and shortened if they go too far.
 LARGE = 1e-2
+#: Largest change of a linear predictor after which log-likelihoods of well-behaved links are nearly parabolas.
+SAFE = 1.0
 #: Most Newton steps, and the shortest.
 MOST_STEPS, SHORTEST = 100, 1e-8
 
@@ -54,6 +56,8 @@ class Mode:
         Cholesky factor of Omega.
     loglik
         Log-likelihood given the random effects.
+    move
+        What the last Newton step changed of `eta`: score, weights and factor are those before it.
     steps
         Newton steps.
     """
@@ -69,11 +73,12 @@ class Mode:
     products: tuple[Array, Array]
     factor: Factor
     loglik: float
+    move: Array
     steps: int
 
     @property
     def laplace(self) -> float:
-        """-2 log-likelihood by Laplace's approximation."""
+        """-2 log-likelihood by Laplace's approximation, but for what the last step changes of the determinant."""
         return -2.0 * self.loglik + float(self.u @ self.u) + self.factor.log_det
 
 
@@ -155,9 +160,10 @@ class _Climb:
             if gain < TOLERANCE * (1.0 + float(u @ u)) and used is weight:
                 value = float(family.loglik(y, m, eta_new, d).sum()) + rows.constant
                 return Mode(
-                    self.lam, beta_new, d, u_new, b_new, eta_new, score, weight, products, factor, value, step
+                    self.lam, beta_new, d, u_new, b_new, eta_new, score, weight, products, factor, value, move, step
                 )
-            length = 1.0 if gain < LARGE else self._shorten(u, change, eta, move)
+            sure = gain < LARGE or (family.is_safe and float(np.abs(move).max()) < SAFE)
+            length = 1.0 if sure else self._shorten(u, change, eta, move)
             if length == 0.0:
                 return None
             u, b, eta = u + length * change, b + length * (b_new - b), eta + length * move

@@ -102,9 +102,9 @@ class Criterion:
             value = integral.value
             found = quadrature_slope(rows, family, integral) if slope else None
         else:
-            value = mode.laplace
             part = eliminate_random(rows, lam, mode.factor, mode.weight) if slope and joint else None
             found = laplace_slope(rows, family, mode, part) if slope else None
+            value = mode.laplace + (0.0 if found is None else found.correction)
         if not np.isfinite(value):
             return nowhere
         return Point(phi, mode.beta, log_d, value, found, mode)

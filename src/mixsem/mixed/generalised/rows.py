@@ -22,6 +22,26 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
+class ColumnPairs:
+    """Pairs of random-effect columns of a row.
+
+    Attributes
+    ----------
+    positions
+        Where the product of each pair belongs in each row, shape (P, n); see `kernels.effect_rows.locate_pairs`.
+    left, right
+        Columns of Z, -1 for an intercept.
+    times
+        How often the product occurs in z' C z.
+    """
+
+    positions: NDArray[np.int32] | NDArray[np.int64]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    times: Array
+
+
+@dataclass(frozen=True, eq=False)
 class EffectRows:
     """Rows sorted by the largest grouping factor, columns centred and scaled.
 
@@ -31,6 +51,8 @@ class EffectRows:
         Order of elimination.
     places
         Where rows find their random effects.
+    pairs
+        Where products of random-effect columns belong.
     X
         Fixed-effect columns in inner units, shape (n, p).
     offset
@@ -47,6 +69,7 @@ class EffectRows:
 
     layout: Layout
     places: RowPlaces
+    pairs: ColumnPairs
     X: Array
     offset: Array
     y: Array
@@ -97,17 +120,18 @@ class EffectRows:
         """Z' diag(weights) Z: values of the sparse levels, and the tail."""
         from ...kernels.effect_rows import weigh_rows
 
-        blocks = self.layout.blocks
-        values, tail = np.zeros(self.layout.n_values), np.zeros((blocks.n_tail, blocks.n_tail))
-        weigh_rows(blocks, self.places, weights, values, tail)
-        return values, tail
+        n_values, n_tail = self.layout.n_values, self.layout.blocks.n_tail
+        flat = np.zeros(n_values + n_tail**2)
+        weigh_rows(self.pairs.positions, self.pairs.left, self.pairs.right, self.places.Z, weights, flat)
+        return flat[:n_values], flat[n_values:].reshape(n_tail, n_tail)
 
     def leverages(self, values: Array, tail: Array) -> Array:
         """z' C z of each row, C given where columns meet."""
         from ...kernels.effect_rows import leverages
 
-        out = np.empty(len(self.y))
-        leverages(self.layout.blocks, self.places, values, tail, out)
+        pairs, out = self.pairs, np.zeros(len(self.y))
+        flat = np.concatenate([values, tail.ravel()])
+        leverages(pairs.positions, pairs.left, pairs.right, pairs.times, self.places.Z, flat, out)
         return out
 
     def unsorted(self, values: Array) -> Array:
@@ -119,13 +143,15 @@ class EffectRows:
 
 def compile_rows(design: Design, family: Family) -> EffectRows:
     """Sort, centre and scale the rows of a design, of which y are responses and weights m."""
+    from ...kernels.cross_products import order_rows
     from ...kernels.effect_rows import RowPlaces
 
     factors, n = design.factors, design.n
     widths = [sum(len(t.names) for t in design.terms if t.factor == f) for f in range(len(factors))]
     layout = arrange([f.codes for f in factors], [len(f.levels) for f in factors], widths, 0)
     scaling = scale_design(design, design.y)
-    order = np.argsort(factors[0].codes, kind="stable")
+    order = order_rows(factors[0].codes, len(factors[0].levels))
+    order = order if len(order) else np.arange(n)
     column_of, Z = _slopes(design, scaling, widths, order)
     places = RowPlaces(
         codes=np.ascontiguousarray(np.stack([f.codes[order] for f in factors])),
@@ -139,7 +165,23 @@ def compile_rows(design: Design, family: Family) -> EffectRows:
     X = (design.X[order] - scaling.fixed.center) / scaling.fixed.scale
     offset = np.zeros(n) if design.offset is None else design.offset[order]
     y, m = design.y[order], np.ones(n) if design.weights is None else design.weights[order]
-    return EffectRows(layout, places, X, offset, y, m, order, scaling, family.constant(y, m))
+    pairs = _column_pairs(layout, places)
+    return EffectRows(layout, places, pairs, X, offset, y, m, order, scaling, family.constant(y, m))
+
+
+def _column_pairs(layout: Layout, places: RowPlaces) -> ColumnPairs:
+    """All pairs: of different factors each once, within a factor in both orders."""
+    from ...kernels.effect_rows import locate_pairs
+
+    effects = [(f, a) for f, k in enumerate(places.size) for a in range(k)]
+    pairs = [(f, a, g, b) for f, a in effects for g, b in effects if f <= g]
+    blocks = layout.blocks
+    largest = layout.n_values + blocks.n_tail**2
+    positions = np.empty((len(pairs), places.codes.shape[1]), np.int32 if largest < 2**31 - 2 else np.int64)
+    at = np.array(pairs, dtype=np.int64)
+    locate_pairs(blocks, places, at, positions)
+    left, right = places.column_of[at[:, 0], at[:, 1]], places.column_of[at[:, 2], at[:, 3]]
+    return ColumnPairs(positions, left, right, np.where(at[:, 0] == at[:, 2], 1.0, 2.0))
 
 
 def _slopes(

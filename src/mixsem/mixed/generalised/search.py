@@ -28,6 +28,8 @@ Array = NDArray[np.float64]
 
 #: Standard deviations of the random effects that the search starts from, on the scale of the linear predictor.
 START = 0.7
+#: Steps of iteratively reweighted least squares for the start, and the relative gain that is worth another one.
+GLM_STEPS, GLM_GAIN = 25, 1e-4
 #: EM steps at most, and what the last one has to gain.
 EM_STEPS, EM_GAIN = 3, 0.5
 #: What the first search may leave to gain when a second one follows.
@@ -59,12 +61,12 @@ def _without_random(criterion: Criterion, d: float) -> Array:
     beta = np.zeros(X.shape[1])
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         before = -np.inf
-        for _ in range(25):
+        for _ in range(GLM_STEPS):
             mean = family.link.terms(eta)
             weight = m * mean.first**2 / family.variance(mean.mu, d)
             working = eta - rows.offset + (y - mean.mu) / mean.first
-            root = np.sqrt(weight)
-            moved = np.linalg.lstsq(root[:, None] * X, root * working, rcond=None)[0]
+            weighted = X * weight[:, None]
+            moved = np.linalg.lstsq(weighted.T @ X, weighted.T @ working, rcond=None)[0]
             length, value = 1.0, np.nan
             while length > 1e-3:
                 trial = beta + length * (moved - beta)
@@ -75,7 +77,7 @@ def _without_random(criterion: Criterion, d: float) -> Array:
             if not np.isfinite(value) or length <= 1e-3:
                 break
             beta, eta = trial, rows.offset + X @ trial
-            if value - before < 1e-6 * (1.0 + abs(value)):
+            if value - before < GLM_GAIN * abs(value):
                 break
             before = value
     return beta
