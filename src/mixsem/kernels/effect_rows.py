@@ -93,7 +93,7 @@ def sum_columns(places: Any, weights: Array, X: Array, out: Array) -> None:
 
 
 @cached_njit
-def locate_pairs(blocks: Any, places: Any, pairs: Positions, out: NDArray[np.int32]) -> None:
+def locate_pairs(blocks: Any, places: Any, pairs: Positions, out: NDArray[np.signedinteger]) -> None:
     """Where the product of two random-effect columns of each row belongs.
 
     Parameters
@@ -144,7 +144,7 @@ def locate_pairs(blocks: Any, places: Any, pairs: Positions, out: NDArray[np.int
 
 @cached_njit
 def weigh_rows(
-    positions: NDArray[np.int32], left: Positions, right: Positions, Z: Array, weights: Array, out: Array
+    positions: NDArray[np.signedinteger], left: Positions, right: Positions, Z: Array, weights: Array, out: Array
 ) -> None:
     """Add Z' diag(weights) Z to `out`: values of sparse levels, then the tail.
 
@@ -174,7 +174,7 @@ def weigh_rows(
 
 @cached_njit
 def leverages(
-    positions: NDArray[np.int32],
+    positions: NDArray[np.signedinteger],
     left: Positions,
     right: Positions,
     times: Array,

@@ -83,7 +83,7 @@ class Binomial(Family):
 
 
 def _logistic(eta: Array) -> tuple[Array, Array]:
-    """p and p (1 - p), from one exponential that cannot overflow."""
+    """Return p and p (1 - p), from one exponential that cannot overflow."""
     small = np.exp(-np.abs(eta))
     larger = 1.0 / (1.0 + small)
     other = small * larger
@@ -96,7 +96,7 @@ def _times(share: Array, values: Array) -> Array:
 
 
 def log_sides(link: Link, eta: Array) -> tuple[Log, Log]:
-    """log F(eta) and log(1 - F(eta)) with derivatives."""
+    """Return log F(eta) and log(1 - F(eta)) with derivatives."""
     if link.name == "probit":
         return _log_normal(eta), _mirrored(_log_normal(-eta))
     if link.name == "cloglog":

@@ -43,7 +43,8 @@ def as_family(family: object, link: object = None) -> Family:
     name = " ".join(family.lower().replace("_", " ").replace(".", " ").replace("-", " ").split())
     name = _ALIASES.get(name.replace(" ", ""), name)
     if name not in FAMILIES:
-        raise OptionError(f"family={family!r}", allowed=", ".join(known), todo=did_you_mean(name, known) or "choose one")
+        todo = did_you_mean(name, known) or "choose one"
+        raise OptionError(f"family={family!r}", allowed=", ".join(known), todo=todo)
     kind = FAMILIES[name]
     return kind(_as_link(kind, kind.links[0] if link is None else link))
 

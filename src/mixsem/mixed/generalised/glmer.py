@@ -21,7 +21,6 @@ from .links import Link, LinkName
 if TYPE_CHECKING:
     from .fit import GeneralisedFit
     from .model import CompiledGeneralisedModel
-    from .objective import Point
 
 __all__ = ["GeneralisedMixedModel", "fit_generalised", "glmer"]
 
@@ -86,9 +85,7 @@ class GeneralisedMixedModel:
         from .model import compile_generalised
         from .responses import check_response, response_reader
 
-        design = read_design(
-            self.formula, data, weights, offset, check=False, response=response_reader(self.family)
-        )
+        design = read_design(self.formula, data, weights, offset, check=False, response=response_reader(self.family))
         check_response(design, self.family)
         scalar = len(design.terms) == 1 and len(design.terms[0].names) == 1
         if self.n_agq > 1 and not scalar:
@@ -178,8 +175,8 @@ def glmer(
     Notes
     -----
     Laplace's approximation uses observed information, so that with links that are not canonical, and for negative
-    binomial and Gamma responses, log-likelihoods are those of glmmTMB and differ slightly from lme4's, which uses expected
-    information. The family's own parameter (size, dispersion) is estimated with the others by maximum likelihood, and
+    binomial and Gamma responses, log-likelihoods are those of glmmTMB and differ slightly from lme4's, which uses
+    expected information. The family's own parameter (size, dispersion) is estimated with the others by maximum likelihood, and
     covariances of random effects are not multiplied by it.
 
     Examples

@@ -3,8 +3,8 @@
     -2 log L = -2 log f(y | u) + |u|^2 + log |Lambda' Z'WZ Lambda + I|   at the conditional mode of u.
 
 The mode moves with the parameters and the weights with the mode; both are accounted for. With h_r the leverage
-z_r' Lambda Omega^-1 Lambda' z_r of a row, w' the slope of its weight and a = h w', the mode's part of the gradient needs
-one more solution of the system: t = Omega^-1 Lambda' Z'a.
+z_r' Lambda Omega^-1 Lambda' z_r of a row, w' the slope of its weight and a = h w', the mode's part of the gradient
+needs one more solution of the system: t = Omega^-1 Lambda' Z'a.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from .system import inverse_entries
 
 if TYPE_CHECKING:
     from ..designs.design import Design
+    from ..engine.scaling import Scaling
 
 __all__ = ["CompiledGeneralisedModel", "compile_generalised"]
 
@@ -59,6 +60,31 @@ class CompiledGeneralisedModel:
     def p(self) -> int:
         """Fixed effects."""
         return self.design.p
+
+    @property
+    def scaling(self) -> Scaling:
+        """How columns were centred and scaled."""
+        return self.rows.scaling
+
+    def with_response(self, y: Array) -> CompiledGeneralisedModel:
+        """The same model for another response; numbers of trials stay.
+
+        Raises
+        ------
+        DataError
+            If a response is impossible.
+        """
+        from .responses import check_response
+
+        design = replace(self.design, y=np.asarray(y, dtype=float))
+        check_response(design, self.family)
+        rows = replace(self.rows, y=design.y[self.rows.order], constant=self.family.constant(design.y, self._multiples))
+        return replace(self, design=design, rows=rows)
+
+    @property
+    def _multiples(self) -> Array:
+        """Numbers of trials, or weights, in the order of the design."""
+        return self.rows.unsorted(self.rows.m)
 
     @cached_property
     def inner(self) -> Array:
@@ -114,10 +140,8 @@ class CompiledGeneralisedModel:
             )
         return found
 
-    def criterion(
-        self, theta: ArrayLike, beta: ArrayLike, dispersion: float | None = None, n_agq: int = 1
-    ) -> float:
-        """-2 log-likelihood at theta, beta and the family's parameter; with ``n_agq=0`` beta is where its mode starts."""
+    def criterion(self, theta: ArrayLike, beta: ArrayLike, dispersion: float | None = None, n_agq: int = 1) -> float:
+        """-2 log-likelihood at theta, beta and the family's parameter; with ``n_agq=0`` beta starts its mode."""
         return self.point(theta, beta, dispersion, n_agq, slope=False).value
 
     def gradient(

@@ -5,8 +5,9 @@ With mode u_i and sigma_i = Omega_ii^-1/2 of group i and nodes x_k, weights w_k,
     log L_i = log sigma_i + log sum_k w_k exp(x_k^2) / sqrt(pi) exp(log f(y_i | u_ik) - u_ik^2 / 2),
     u_ik = u_i + sqrt(2) sigma_i x_k.
 
-One node is Laplace's approximation. Nodes move with the parameters, and the gradient knows. Source: Liu & Pierce (1994),
-Biometrika 81, doi 10.1093/biomet/81.3.624.
+One node is Laplace's approximation. Nodes move with the parameters, and the gradient knows.
+
+Source: Liu & Pierce (1994), Biometrika 81, doi 10.1093/biomet/81.3.624.
 """
 
 from __future__ import annotations

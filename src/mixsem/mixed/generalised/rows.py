@@ -35,7 +35,7 @@ class ColumnPairs:
         How often the product occurs in z' C z.
     """
 
-    positions: NDArray[np.int32] | NDArray[np.int64]
+    positions: NDArray[np.signedinteger]
     left: NDArray[np.int64]
     right: NDArray[np.int64]
     times: Array
@@ -126,7 +126,7 @@ class EffectRows:
         return flat[:n_values], flat[n_values:].reshape(n_tail, n_tail)
 
     def leverages(self, values: Array, tail: Array) -> Array:
-        """z' C z of each row, C given where columns meet."""
+        """Leverage z' C z of each row, C given where columns meet."""
         from ...kernels.effect_rows import leverages
 
         pairs, out = self.pairs, np.zeros(len(self.y))
@@ -189,7 +189,8 @@ def _slopes(
 ) -> tuple[NDArray[np.int64], Array]:
     """Where the columns of Z are, and the columns in inner units."""
     column_of = np.full((len(widths), max(widths)), -1, dtype=np.int64)
-    filled, columns = [0] * len(widths), []
+    filled = [0] * len(widths)
+    columns: list[Array] = []
     for term, scale in zip(design.terms, scaling.random, strict=True):
         k, f = len(term.names), term.factor
         if term.Z is not None:

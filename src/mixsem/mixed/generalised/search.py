@@ -34,16 +34,22 @@ GLM_STEPS, GLM_GAIN = 25, 1e-4
 EM_STEPS, EM_GAIN = 3, 0.5
 #: What the first search may leave to gain when a second one follows.
 ROUGH = 1e-2
+#: Further starts (sizes of theta, and factors of the family's parameter) where the penalised log-likelihood may have
+#: several peaks, in problems of so many rows at most; and what they have to gain.
+FURTHER, FEW_ROWS, BETTER = ((0.2, 1.0), (2.0, 0.3)), 5_000, 1e-6
 #: Restarts from the boundary, and inverse curvature of log d with n rows: 1 / (n / 2).
 RESTARTS = 3
 #: Relative size of a step inside from the boundary.
 INSIDE = 30.0 * ZERO
 
 
-def start_point(criterion: Criterion, phi: Array | None = None) -> Point:
-    """Where the search starts: fixed effects without random ones, random effects of moderate size unless given."""
+def start_point(criterion: Criterion, phi: Array | None = None, times: float = 1.0) -> Point:
+    """Where the search starts: fixed effects without random ones, random effects of moderate size unless given.
+
+    The family's parameter starts at `times` the one that the responses suggest without predictors.
+    """
     rows, family = criterion.products, criterion.family
-    d = family.start_dispersion(rows.y, rows.m) if family.parameter else 1.0
+    d = times * family.start_dispersion(rows.y, rows.m) if family.parameter else 1.0
     beta = _without_random(criterion, d)
     phi = START * criterion.theta_map.start if phi is None else phi
     while True:
@@ -101,30 +107,53 @@ def minimise_criterion(criterion: Criterion, start: Array | None, max_evaluation
         The best point with its derivatives, covariance factors in canonical form, and how the search went.
     """
     began = time.perf_counter()
-    profile = replace(criterion, n_agq=0, near=None, n_values=0, n_slopes=0, steps=0)
-    best = start_point(profile, start)
+    best, working, converged = _from_start(criterion, start, 1.0)
+    counts = [working.n_values, working.n_slopes]
+    better, starts = 0, _further_starts(criterion) if start is None and best.mode is not None else ()
+    for size, times in starts:
+        other, again, ended = _from_start(criterion, size * criterion.theta_map.start, times)
+        counts = [counts[0] + again.n_values, counts[1] + again.n_slopes]
+        if other.value < best.value - BETTER:
+            best, working, converged, better = other, again, ended, better + 1
     if best.mode is None:
-        return best, _trace(profile, began, 0, False)
+        return best, _trace(working, began, counts, 0, False)
+    working.near = best.mode
+    n_before = working.n_values, working.n_slopes
+    best, converged, restarts = _from_inside(working, best, converged, criterion.n_agq > 0)
+    best = _canonical(working, best)
+    counts = [counts[0] + working.n_values - n_before[0], counts[1] + working.n_slopes - n_before[1]]
+    trace = _trace(working, began, counts, restarts, converged and sum(counts) <= max_evaluations * (1 + len(starts)))
+    return best, replace(trace, better_starts=better, searches=1 + len(starts))
+
+
+def _further_starts(criterion: Criterion) -> tuple[tuple[float, float], ...]:
+    """Sizes of theta and of the family's parameter to start from too, where there may be several optima."""
+    small = len(criterion.products.y) <= FEW_ROWS
+    return FURTHER if small and not criterion.family.is_concave else ()
+
+
+def _from_start(criterion: Criterion, start: Array | None, times: float) -> tuple[Point, Criterion, bool]:
+    """One search: its end, the criterion that counted its evaluations, and whether it ended by itself."""
+    profile = replace(criterion, n_agq=0, near=None, n_values=0, n_slopes=0, steps=0)
+    best = start_point(profile, start, times)
+    if best.mode is None:
+        return best, profile, False
     if start is None:
         best = _em_steps(profile, best)
     best, inverse, converged = _search(profile, best, None, profile.noise if criterion.n_agq == 0 else ROUGH, False)
-    if criterion.n_agq > 0:
-        criterion.near = best.mode
-        criterion.n_slopes += profile.n_slopes
-        best = criterion.at(best.phi, best.beta, best.log_d)
-        best, _, converged = _search(criterion, best, inverse, criterion.noise, True)
-    working = profile if criterion.n_agq == 0 else criterion
-    best, converged, restarts = _from_inside(working, best, converged, criterion.n_agq > 0)
-    best = _canonical(working, best)
-    criterion.near = best.mode
-    return best, _trace(working, began, restarts, converged and working.n_slopes <= max_evaluations)
+    if criterion.n_agq == 0:
+        return best, profile, converged
+    full = replace(profile, n_agq=criterion.n_agq, near=best.mode)
+    best = full.at(best.phi, best.beta, best.log_d)
+    best, _, converged = _search(full, best, inverse, full.noise, True)
+    return best, full, converged
 
 
-def _trace(criterion: Criterion, began: float, restarts: int, converged: bool) -> Trace:
+def _trace(criterion: Criterion, began: float, counts: list[int], restarts: int, converged: bool) -> Trace:
     return Trace(
         method="bfgs",
-        evaluations=criterion.n_values + criterion.n_slopes,
-        gradients=criterion.n_slopes,
+        evaluations=sum(counts),
+        gradients=counts[1],
         seconds=time.perf_counter() - began,
         converged=converged,
         message="a Newton step would change nothing" if converged else "no step lowers the criterion any more",
@@ -209,9 +238,7 @@ def _beta_units(criterion: Criterion, best: Point) -> Array:
     return np.asarray(solve_triangular(lower, np.eye(len(lower)), lower=True).T / np.sqrt(2.0))
 
 
-def _from_inside(
-    criterion: Criterion, best: Point, converged: bool, with_beta: bool
-) -> tuple[Point, bool, int]:
+def _from_inside(criterion: Criterion, best: Point, converged: bool, with_beta: bool) -> tuple[Point, bool, int]:
     """Search again from just inside the boundary where that is better."""
     restarts = 0
     while restarts < RESTARTS:

@@ -13,7 +13,7 @@ from .objective import Criterion
 if TYPE_CHECKING:
     from .fit import GeneralisedFit
 
-__all__ = ["JointSpread", "joint_spread"]
+__all__ = ["JointSpread", "joint_spread", "theta_scales"]
 
 Array = NDArray[np.float64]
 
@@ -84,7 +84,7 @@ def _hessian(fit: GeneralisedFit) -> Array:
     model, at = fit.model, _parameters(fit)
     criterion = Criterion(model.rows, model.family, model.theta_map, fit.n_agq, near=fit.point.mode)
     steps = STEP * np.concatenate(
-        [_theta_scales(fit), np.sqrt(np.diagonal(fit.state.unscaled_vcov)), *([[0.3]] if fit.family.parameter else [])]
+        [theta_scales(fit), np.sqrt(np.diagonal(fit.state.unscaled_vcov)), *([[0.3]] if fit.family.parameter else [])]
     )
     rows = []
     for j, h in enumerate(steps):
@@ -113,7 +113,7 @@ def _slope(fit: GeneralisedFit, criterion: Criterion, at: Array) -> Array:
     return model.outer_slope(found)
 
 
-def _theta_scales(fit: GeneralisedFit) -> Array:
+def theta_scales(fit: GeneralisedFit) -> Array:
     """What complete data would determine each element of theta to."""
     theta_map = fit.model.theta_map
     levels = np.asarray(fit.model.rows.layout.n_levels, dtype=float)[theta_map.factor]

@@ -106,7 +106,5 @@ def inverse_entries(layout: Layout, factor: Factor) -> tuple[Array, Array, Array
     adjoint = np.empty(len(factor.values))
     solved = solve_levels(blocks, factor.factors, factor.whitened)
     gathered = (panel_gather if layout.by_panels else gather_tail)(blocks, solved, tail)
-    back_through_levels(
-        blocks, factor.values, factor.factors, solved, gathered, lam, derivatives, in_levels, adjoint
-    )
+    back_through_levels(blocks, factor.values, factor.factors, solved, gathered, lam, derivatives, in_levels, adjoint)
     return derivatives, adjoint, tail
