@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import pytest
@@ -10,6 +11,7 @@ import mixsem as mx
 from mixsem.errors import (
     HeywoodWarning,
     MixsemError,
+    MixsemWarning,
     ModelSyntaxError,
     Notice,
     OptionError,
@@ -60,8 +62,16 @@ def test_warnings_point_at_the_line_outside_the_package():
 def test_notices_are_plain_data():
     notice = Notice(HeywoodWarning, "x1 in b", ("b", 3))
     assert notice.to_dict() == {"name": "HeywoodWarning", "text": "x1 in b", "groups": ["b", "3"]}
-    with pytest.warns(HeywoodWarning, match="x1 in b"):
+    with pytest.warns(HeywoodWarning, match=r"x1 in b \[MX201\]$"):
         notify([notice])
+
+
+def test_every_warning_has_an_identifier_of_its_own():
+    found = [category.identifier for category in MixsemWarning.__subclasses__()]
+    assert all(re.fullmatch(r"MX[1-9]\d\d", identifier) for identifier in found)
+    assert len(set(found)) == len(found) > 20
+    assert Notice(HeywoodWarning, "x1 in b").heading == "HeywoodWarning [MX201]"
+    assert Notice(MixsemWarning, "x1 in b").heading == "MixsemWarning"
 
 
 def test_a_warning_points_past_the_dispatch_of_functions():

@@ -48,9 +48,11 @@ if TYPE_CHECKING:
     from .equations.score_tests import ScoreTest, score_test
     from .equations.simulation import simulate_data
     from .equations.specification import SEM
+    from .explained import r2
     from .factors.moments import FactorMoments
     from .factors.sam import factor_moments
     from .factors.scores import factor_scores
+    from .growth_curves import growth_curve
     from .measurement.bayes_fit import BayesianFit
     from .measurement.bayes_measures import bayes_fit_measures
     from .measurement.diagnostics import diagnostics
@@ -65,29 +67,48 @@ if TYPE_CHECKING:
     from .measurement.mgcfa import MGCFA
     from .measurement.mlcfa import MLCFA
     from .measurement.prior_choice import choose_prior_variance
+    from .mixed.audit import check_design, check_overdispersion, explain
     from .mixed.derived.implied import ImpliedCovariance, implied_cov
+    from .mixed.derived.pooling import compare_pooling
     from .mixed.derived.random_effects import RandomEffects
     from .mixed.derived.simulate import simulate_mixed
     from .mixed.derived.varcorr import VarCorr
     from .mixed.engine.optimise import Optimizer
     from .mixed.fit import MixedFit
+    from .mixed.generalised.fit import GeneralisedFit
+    from .mixed.generalised.glmer import GeneralisedMixedModel, glmer
+    from .mixed.growth.reshape import to_long, to_wide
+    from .mixed.growth.syntax import growth_syntax
+    from .mixed.inference.compare import compare
     from .mixed.inference.contrasts import contrast
     from .mixed.inference.marginal_means import emmeans
     from .mixed.judgement.all_fit import AllFit, all_fit
+    from .mixed.judgement.continuation import refit
     from .mixed.judgement.convergence import ConvergenceCheck, check_convergence
     from .mixed.judgement.re_pca import re_pca
     from .mixed.judgement.singular import is_singular
     from .mixed.linear import LinearMixedModel, lmer
+    from .mixed.marginal import alternatives, cluster_robust, gee, within, within_between
+    from .mixed.missing import check_missing, sensitivity
+    from .mixed.penalties import Penalty, penalised_loglik
+    from .mixed.selection.aic_table import aic_table
+    from .mixed.selection.averaging import average_predictions
+    from .mixed.selection.conditional_aic import caic
+    from .mixed.selection.cross_validation import cross_validate
+    from .mixed.selection.sampling import sample_clusters
+    from .mixed.selection.supported import supported_model
+    from .mixed.selection.variance_test import variance_test
     from .mixed.structure.residual_structure import Residual
     from .mixed.uncertainty.bootstrap_results import MixedBootstrap
     from .mixed.uncertainty.confidence import ConfidenceIntervals
     from .mixed.uncertainty.intervals import confint
     from .mixed.uncertainty.profile import Profile, profile
+    from .mixed.variance import icc, variance_shares
     from .mixtures.bootstrap_results import MixtureBootstrap, SelectionBootstrap
     from .mixtures.classification import Classification, classification
     from .mixtures.distal import DistalOutcome, distal
     from .mixtures.errors import StandardErrors, standard_errors
-    from .mixtures.explained import r2, standardized
+    from .mixtures.explained import standardized
     from .mixtures.intervals import Intervals, intervals
     from .mixtures.lrt import ClusterTest, bootstrap_lrt
     from .mixtures.membership_model import MembershipModel
@@ -109,127 +130,32 @@ if TYPE_CHECKING:
     from .studies.power import power
     from .studies.power_result import PowerResult
 
+
+# fmt: off
 __all__ = [
-    "MGBCFA",
-    "MGCFA",
-    "MLCFA",
-    "MLSEM",
-    "SEM",
-    "Alignment",
-    "AllFit",
-    "BayesianFit",
-    "Bootstrap",
-    "Classification",
-    "ClusterTest",
-    "ConfidenceIntervals",
-    "ConvergenceCheck",
-    "DistalOutcome",
-    "FactorMoments",
-    "ImpliedCovariance",
-    "Intervals",
-    "InvarianceTest",
-    "LinearMixedModel",
-    "MeasurementFit",
-    "MembershipModel",
-    "MixedBootstrap",
-    "MixedFit",
-    "MixtureBootstrap",
-    "MixtureFit",
-    "MixtureSelection",
-    "ModelComparison",
-    "NonInvariance",
-    "Optimizer",
-    "PowerResult",
-    "Priors",
-    "Profile",
-    "PropagatedPosterior",
-    "RandomEffectSteps",
-    "RandomEffects",
-    "ReleaseScores",
-    "Residual",
-    "SAMFit",
-    "SEMFit",
-    "SampleMoments",
-    "Sampling",
-    "ScoreTest",
-    "SelectionBootstrap",
-    "Stability",
-    "StandardErrors",
-    "StructuralMixture",
-    "VarCorr",
-    "WaldTests",
-    "align",
-    "all_fit",
-    "anova",
-    "augment",
-    "bayes",
-    "bayes_fit_measures",
-    "bootstrap",
-    "bootstrap_lrt",
-    "cfa",
-    "check_convergence",
-    "choose_clusters",
-    "choose_prior_variance",
-    "classification",
-    "clusters",
-    "compare_groups",
-    "confint",
-    "contrast",
-    "data",
-    "diagnostics",
-    "distal",
-    "emmeans",
-    "equations",
-    "errors",
-    "factor_moments",
-    "factor_scores",
-    "factors",
-    "find_noninvariance",
-    "fit_measures",
-    "glance",
-    "growth",
-    "implied_cov",
-    "inference",
-    "intervals",
-    "invariance_test",
-    "is_singular",
-    "lmer",
-    "loading_deviations",
-    "measurement",
-    "mixmg_bsem",
-    "mixml_sem",
-    "mixtures",
-    "mmgsem",
-    "modification_indices",
-    "multilevel",
-    "plots",
-    "power",
-    "predictors",
-    "profile",
-    "propagated_posterior",
-    "r2",
-    "random_effect_steps",
-    "re_pca",
-    "release_scores",
-    "report",
-    "residuals",
-    "sam",
-    "save_results",
-    "score_test",
-    "sem",
-    "simulate",
-    "simulate_data",
-    "simulate_mixed",
-    "stability",
-    "standard_errors",
-    "standardized",
-    "structural",
-    "studies",
-    "summary",
-    "syntax",
-    "tidy",
-    "wald",
+    "MGBCFA", "MGCFA", "MLCFA", "MLSEM", "SEM", "Alignment", "AllFit", "BayesianFit", "Bootstrap", "Classification",
+    "ClusterTest", "ConfidenceIntervals", "ConvergenceCheck", "DistalOutcome", "FactorMoments", "GeneralisedFit",
+    "GeneralisedMixedModel", "ImpliedCovariance", "Intervals", "InvarianceTest", "LinearMixedModel",
+    "MeasurementFit", "MembershipModel", "MixedBootstrap", "MixedFit", "MixtureBootstrap", "MixtureFit",
+    "MixtureSelection", "ModelComparison", "NonInvariance", "Optimizer", "Penalty", "PowerResult", "Priors",
+    "Profile", "PropagatedPosterior", "RandomEffectSteps", "RandomEffects", "ReleaseScores", "Residual", "SAMFit",
+    "SEMFit", "SampleMoments", "Sampling", "ScoreTest", "SelectionBootstrap", "Stability", "StandardErrors",
+    "StructuralMixture", "VarCorr", "WaldTests", "aic_table", "align", "all_fit", "alternatives", "anova",
+    "augment", "average_predictions", "bayes", "bayes_fit_measures", "bootstrap", "bootstrap_lrt", "caic", "cfa",
+    "check_convergence", "check_design", "check_missing", "check_overdispersion", "choose_clusters",
+    "choose_prior_variance", "classification", "cluster_robust", "clusters", "compare", "compare_groups",
+    "compare_pooling", "confint", "contrast", "cross_validate", "data", "diagnostics", "distal", "emmeans",
+    "equations", "errors", "explain", "factor_moments", "factor_scores", "factors", "find_noninvariance",
+    "fit_measures", "gee", "glance", "glmer", "growth", "growth_curve", "growth_syntax", "icc", "implied_cov",
+    "inference", "intervals", "invariance_test", "is_singular", "lmer", "loading_deviations", "measurement",
+    "mixmg_bsem", "mixml_sem", "mixtures", "mmgsem", "modification_indices", "multilevel", "penalised_loglik",
+    "plots", "power", "predictors", "profile", "propagated_posterior", "r2", "random_effect_steps", "re_pca",
+    "refit", "release_scores", "report", "residuals", "sam", "sample_clusters", "save_results", "score_test", "sem",
+    "sensitivity", "simulate", "simulate_data", "simulate_mixed", "stability", "standard_errors", "standardized",
+    "structural", "studies", "summary", "supported_model", "syntax", "tidy", "to_long", "to_wide",
+    "variance_shares", "variance_test", "wald", "within", "within_between",
 ]
+# fmt: on
 
 #: The public names of each module; a name that is missing here is a submodule.
 _NAMES = {
@@ -253,6 +179,7 @@ _NAMES = {
     "factors.moments": "FactorMoments",
     "factors.sam": "factor_moments",
     "factors.scores": "factor_scores",
+    "growth_curves": "growth_curve",
     "measurement.bayes_fit": "BayesianFit",
     "measurement.bayes_measures": "bayes_fit_measures",
     "measurement.diagnostics": "diagnostics",
@@ -267,20 +194,39 @@ _NAMES = {
     "measurement.mgcfa": "MGCFA",
     "measurement.mlcfa": "MLCFA",
     "measurement.prior_choice": "choose_prior_variance",
+    "mixed.audit": "check_design check_overdispersion explain",
     "mixed.judgement.all_fit": "AllFit all_fit",
+    "mixed.judgement.continuation": "refit",
     "mixed.uncertainty.bootstrap_results": "MixedBootstrap",
     "mixed.uncertainty.confidence": "ConfidenceIntervals",
+    "mixed.inference.compare": "compare",
     "mixed.inference.contrasts": "contrast",
     "mixed.judgement.convergence": "ConvergenceCheck check_convergence",
     "mixed.fit": "MixedFit",
+    "mixed.growth.reshape": "to_long to_wide",
+    "mixed.growth.syntax": "growth_syntax",
     "mixed.derived.implied": "ImpliedCovariance implied_cov",
+    "mixed.derived.pooling": "compare_pooling",
     "mixed.uncertainty.intervals": "confint",
+    "mixed.generalised.fit": "GeneralisedFit",
+    "mixed.generalised.glmer": "GeneralisedMixedModel glmer",
     "mixed.linear": "LinearMixedModel lmer",
+    "mixed.marginal": "alternatives cluster_robust gee within within_between",
+    "mixed.missing": "check_missing sensitivity",
+    "mixed.penalties": "Penalty penalised_loglik",
     "mixed.inference.marginal_means": "emmeans",
     "mixed.engine.optimise": "Optimizer",
     "mixed.uncertainty.profile": "Profile profile",
+    "mixed.variance": "icc variance_shares",
     "mixed.derived.random_effects": "RandomEffects",
     "mixed.judgement.re_pca": "re_pca",
+    "mixed.selection.aic_table": "aic_table",
+    "mixed.selection.averaging": "average_predictions",
+    "mixed.selection.conditional_aic": "caic",
+    "mixed.selection.cross_validation": "cross_validate",
+    "mixed.selection.sampling": "sample_clusters",
+    "mixed.selection.supported": "supported_model",
+    "mixed.selection.variance_test": "variance_test",
     "mixed.structure.residual_structure": "Residual",
     "mixed.derived.simulate": "simulate_mixed",
     "mixed.judgement.singular": "is_singular",
@@ -289,7 +235,8 @@ _NAMES = {
     "mixtures.classification": "Classification classification",
     "mixtures.distal": "DistalOutcome distal",
     "mixtures.errors": "StandardErrors standard_errors",
-    "mixtures.explained": "r2 standardized",
+    "explained": "r2",
+    "mixtures.explained": "standardized",
     "mixtures.intervals": "Intervals intervals",
     "mixtures.lrt": "ClusterTest bootstrap_lrt",
     "mixtures.membership_model": "MembershipModel",

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .errors import OptionError
-from .mixed.fit import MixedFit
+from .mixed.estimates import MixedEstimates
 
 if TYPE_CHECKING:
     from .equations.compare import ModelComparison
     from .equations.fit import SEMFit
+    from .mixed.fit import MixedFit
     from .mixed.inference.compare import MixedComparison
     from .mixed.inference.ddf import Ddf, Inference
     from .mixed.inference.f_tables import AnovaType, FTable
@@ -23,20 +24,21 @@ def anova(
     method: str = "default",
     names: Sequence[str] = (),
     type: AnovaType = 3,
-    ddf: Ddf | Inference = "satterthwaite",
+    ddf: Ddf | Inference | None = None,
 ) -> ModelComparison | FTable | MixedComparison:
     """Compare nested models, or test the terms of one mixed model.
 
     Structural equation models are compared by chi-square differences and changes of fit, each with the one before in
     the order of degrees of freedom. Mixed models are compared by likelihood ratios; where fixed parts differ, fits by
-    REML are refitted by maximum likelihood first, and the table says so. One mixed model alone gives its F table. That
-    a model is nested in another is for the user to know: the test means nothing otherwise.
+    REML are refitted by maximum likelihood first, and the table says so (`compare`, which also simulates, is the same).
+    One mixed model alone gives its F table. That structural equation models are nested is for the user to know: the
+    test means nothing otherwise.
 
     Parameters
     ----------
     *fits
         Two or more fits of `cfa`, `sem` or `growth` to the same data with the same estimator; or one or more fits of
-        `lmer` to the same rows.
+        `lmer` or `glmer` to the same rows.
     method
         Of structural equation models: ``"default"``, plain differences, the scaled ones of 2001 for estimators with a
         scaled test (MLR, MLM, WLSM), and those of Satorra (2000) for tests that are adjusted otherwise (MLMV, WLSMV,
@@ -48,7 +50,8 @@ def anova(
         Of one mixed model: 3, each term after all others; 2, after those that do not contain it; 1, after those
         before it.
     ddf
-        Of one mixed model: ``"satterthwaite"``, ``"kenward-roger"`` (REML only), or ``"none"`` for Wald's chi-square.
+        Of one mixed model: ``"satterthwaite"``, the default for linear ones; ``"kenward-roger"`` (REML only);
+        ``"none"`` for Wald's chi-square, all that generalised ones have.
 
     Returns
     -------
@@ -87,22 +90,22 @@ def anova(
     Bentler (2001), Psychometrika 66, 507-514; (2010), Psychometrika 75, 243-248. Numbers agree with lavaan's
     ``lavTestLRT()`` and lmerTest's ``anova()``.
     """
-    mixed = [fit for fit in fits if isinstance(fit, MixedFit)]
-    if any(isinstance(fit, list | tuple) and any(isinstance(one, MixedFit) for one in fit) for fit in fits):
+    mixed: list[MixedFit] = [fit for fit in fits if isinstance(fit, MixedEstimates)]
+    if any(isinstance(fit, list | tuple) and any(isinstance(one, MixedEstimates) for one in fit) for fit in fits):
         raise OptionError("anova() got a list", allowed="fits", todo="give the fits themselves: anova(*fits)")
     if not fits:
         raise OptionError(
             "anova() got nothing",
-            allowed="two or more fits of cfa(), sem() or growth(), or one or more fits of lmer()",
+            allowed="two or more fits of cfa(), sem() or growth(), or one or more fits of lmer() or glmer()",
             todo="give the fits, as in anova(small, large)",
         )
     if not mixed:
         from .equations.compare import anova as compare_equations
 
-        _refuse("structural equation models", type=(type, 3), ddf=(ddf, "satterthwaite"))
+        _refuse("structural equation models", type=(type, 3), ddf=(ddf, None))
         return compare_equations(*fits, method=method, names=names)  # type: ignore[arg-type]
     if len(mixed) < len(fits):
-        other = next(fit for fit in fits if not isinstance(fit, MixedFit))
+        other = next(fit for fit in fits if not isinstance(fit, MixedEstimates))
         raise OptionError(
             f"anova() got a mixed model and {other.__class__.__name__}",
             allowed="fits of one kind",
@@ -116,7 +119,7 @@ def anova(
         return f_table(mixed[0], type, ddf)
     from .mixed.inference.compare import compare_mixed
 
-    _refuse("several mixed models", type=(type, 3), ddf=(ddf, "satterthwaite"))
+    _refuse("several mixed models", type=(type, 3), ddf=(ddf, None))
     return compare_mixed(mixed, names)
 
 

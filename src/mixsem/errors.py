@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 __all__ = [
     "ApproximationWarning",
@@ -117,114 +118,126 @@ class ModelSyntaxError(MixsemError, ValueError):
 
 
 class MixsemWarning(UserWarning):
-    """Base of all warnings of the package."""
+    """Base of all warnings of the package.
+
+    Attributes
+    ----------
+    identifier
+        Stable name of the message, such as ``"MX101"``: what `explain` and the page of help go by.
+    """
+
+    identifier: ClassVar[str] = ""
+
+    def __init_subclass__(cls, identifier: str = "") -> None:
+        super().__init_subclass__()
+        cls.identifier = identifier or cls.identifier
 
 
-class ApproximationWarning(MixsemWarning):
+class ApproximationWarning(MixsemWarning, identifier="MX301"):
     """The draws of the fast method, Laplace proposals, hold too few effective ones of a group's factor."""
 
 
-class BoundaryWarning(MixsemWarning):
+class BoundaryWarning(MixsemWarning, identifier="MX101"):
     """An estimate lies on a bound or an inequality constraint binds."""
 
 
-class ConvergenceWarning(MixsemWarning):
+class ConvergenceWarning(MixsemWarning, identifier="MX102"):
     """An optimiser stopped before it was done."""
 
 
-class CorrelationInputWarning(MixsemWarning):
+class CorrelationInputWarning(MixsemWarning, identifier="MX213"):
     """Correlation matrices were given in the place of covariance matrices."""
 
 
-class HeywoodWarning(MixsemWarning):
+class HeywoodWarning(MixsemWarning, identifier="MX201"):
     """A variance was estimated as zero or negative."""
 
 
-class NonPositiveDefiniteWarning(MixsemWarning):
+class NonPositiveDefiniteWarning(MixsemWarning, identifier="MX202"):
     """A covariance matrix is not positive definite."""
 
 
-class SmallGroupWarning(MixsemWarning):
+class SmallGroupWarning(MixsemWarning, identifier="MX203"):
     """A group has too few people for the model."""
 
 
-class MissingDataWarning(MixsemWarning):
+class MissingDataWarning(MixsemWarning, identifier="MX106"):
     """Values are missing: rows were dropped, or moments estimated from incomplete ones."""
 
 
-class PolychoricWarning(MixsemWarning):
+class PolychoricWarning(MixsemWarning, identifier="MX214"):
     """A polychoric correlation is nearly 1, so that its standard error cannot be trusted."""
 
 
-class SparseCategoriesWarning(MixsemWarning):
+class SparseCategoriesWarning(MixsemWarning, identifier="MX215"):
     """A category of an ordered item, or a combination of two, is missing in a group."""
 
 
-class EmptyClusterWarning(MixsemWarning):
+class EmptyClusterWarning(MixsemWarning, identifier="MX204"):
     """A cluster holds no group, or two clusters share the same regressions."""
 
 
-class FewStartsWarning(MixsemWarning):
+class FewStartsWarning(MixsemWarning, identifier="MX205"):
     """Few random starts reached the best solution."""
 
 
-class ResidualFloorWarning(MixsemWarning):
+class ResidualFloorWarning(MixsemWarning, identifier="MX206"):
     """A residual variance ran towards zero and was held at its floor."""
 
 
-class IdentificationWarning(MixsemWarning):
+class IdentificationWarning(MixsemWarning, identifier="MX105"):
     """The data do not determine a parameter: its estimate is one of many that fit as well."""
 
 
-class InformationCriterionWarning(MixsemWarning):
+class InformationCriterionWarning(MixsemWarning, identifier="MX302"):
     """A Bayesian information criterion cannot be trusted."""
 
 
-class LowReliabilityWarning(MixsemWarning):
+class LowReliabilityWarning(MixsemWarning, identifier="MX207"):
     """A factor hardly varies in a group, so that its regressions there rest on next to nothing."""
 
 
-class SingleIndicatorWarning(MixsemWarning):
+class SingleIndicatorWarning(MixsemWarning, identifier="MX208"):
     """A factor has one item, which is taken as measured without error."""
 
 
-class WeakMarkerWarning(MixsemWarning):
+class WeakMarkerWarning(MixsemWarning, identifier="MX209"):
     """The marker variable hardly depends on its factor, so that the factor's scale is arbitrary."""
 
 
-class SamplingWarning(MixsemWarning):
+class SamplingWarning(MixsemWarning, identifier="MX303"):
     """Chains of posterior draws do not agree, or are too short to tell."""
 
 
-class DivergenceWarning(MixsemWarning):
+class DivergenceWarning(MixsemWarning, identifier="MX304"):
     """Draws diverged: the sampler may have missed part of the posterior."""
 
 
-class FewGroupsWarning(MixsemWarning):
+class FewGroupsWarning(MixsemWarning, identifier="MX103"):
     """Random effects or predictors of clusters were estimated from few groups, or a multigroup model from one."""
 
 
-class PriorScaleWarning(MixsemWarning):
+class PriorScaleWarning(MixsemWarning, identifier="MX305"):
     """Priors are stated in units that are far from those of the items."""
 
 
-class RankDeficiencyWarning(MixsemWarning):
+class RankDeficiencyWarning(MixsemWarning, identifier="MX104"):
     """Columns of the fixed part follow from earlier ones and were left out."""
 
 
-class EqualFactorsWarning(MixsemWarning):
+class EqualFactorsWarning(MixsemWarning, identifier="MX210"):
     """Factor variances or correlations, which clusters rest on, are held equal over groups."""
 
 
-class SeparationWarning(MixsemWarning):
+class SeparationWarning(MixsemWarning, identifier="MX107"):
     """A predictor separates clusters without overlap, so that its coefficient runs to infinity."""
 
 
-class UndefinedParameterWarning(MixsemWarning):
+class UndefinedParameterWarning(MixsemWarning, identifier="MX212"):
     """A defined parameter has no value at the estimates."""
 
 
-class UnusedFactorWarning(MixsemWarning):
+class UnusedFactorWarning(MixsemWarning, identifier="MX211"):
     """A factor is measured, but the structural model does not use it."""
 
 
@@ -251,6 +264,16 @@ class Notice:
         """Name of the category, such as ``HeywoodWarning``."""
         return self.category.__name__
 
+    @property
+    def identifier(self) -> str:
+        """Stable identifier of the category, such as ``MX101``; see `mixsem.explain`."""
+        return self.category.identifier
+
+    @property
+    def heading(self) -> str:
+        """Name and identifier, such as ``HeywoodWarning [MX201]``."""
+        return f"{self.name} [{self.identifier}]" if self.identifier else self.name
+
     def to_dict(self) -> dict[str, object]:
         """As plain data for JSON."""
         return {"name": self.name, "text": self.text, "groups": [str(g) for g in self.groups]}
@@ -267,7 +290,8 @@ def notify(notices: Iterable[Notice]) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in passed_over:
         depth, frame = depth + 1, frame.f_back
     for notice in notices:
-        warnings.warn(notice.text, notice.category, stacklevel=depth + 1)
+        ending = f" [{notice.identifier}]" if notice.identifier else ""
+        warnings.warn(notice.text + ending, notice.category, stacklevel=depth + 1)
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:

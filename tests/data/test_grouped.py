@@ -211,7 +211,7 @@ def test_dropped_rows_are_counted_once_and_the_warning_points_here() -> None:
     with pytest.warns(MissingDataWarning, match=r"2 of 48 rows \(4.2%\).* most in .*\(1 of 12\)") as told:
         grouped = GroupedData.from_frame(table(), ITEMS, "country")
     assert [w.filename for w in told] == [__file__]
-    assert [notice.text for notice in grouped.notices] == [str(told[0].message)]
+    assert [f"{notice.text} [MX106]" for notice in grouped.notices] == [str(told[0].message)]
     with pytest.warns(MissingDataWarning) as told:
         SampleMoments.from_frame(table(), ITEMS, "country")
     assert [w.filename for w in told] == [__file__]

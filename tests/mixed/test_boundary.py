@@ -189,3 +189,16 @@ def test_random_parts_that_the_data_do_not_determine_are_named(formula):
 def test_an_ordinary_fit_is_determined():
     fit = mx.lmer("Reaction ~ Days + (Days | Subject)", mx.data.sleepstudy())
     assert not any(notice.category is mx.errors.IdentificationWarning for notice in fit.notices)
+
+
+def test_the_message_says_why_and_what_to_do_in_order():
+    fit = quiet("y ~ x + (x | g)", without_variance(slope=0.3))
+    text = next(n.text for n in fit.notices if n.category is BoundaryWarning)
+    words = [
+        "boundary fit (singular fit)", "(Intercept) and x by g correlate exactly 1",
+        "too little data", "too few levels", "oddity in the data (check_design(fit)", "not the scales",
+        "drop the correlations", "drop the slope", "alternatives(fit)", "penalty= of lmer",
+    ]  # fmt: skip
+    places = [text.index(word) for word in words]
+    assert places == sorted(places)
+    assert mx.explain(fit.notices[0]).identifier == "MX101"

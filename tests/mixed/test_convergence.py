@@ -66,7 +66,7 @@ def test_a_fit_that_did_not_arrive_is_told():
     assert check.gain > 1e-3
     (notice,) = fit_notices(away).notices
     assert notice.category is ConvergenceWarning
-    assert "start=" in notice.text
+    assert "refit(fit)" in notice.text
 
 
 def test_harmless_distance_is_no_alarm():

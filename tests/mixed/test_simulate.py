@@ -88,3 +88,79 @@ def test_wrong_parameters_are_refused(options, message):
 def test_fits_refuse_unknown_random_effects():
     with pytest.raises(OptionError, match="random='old'"):
         fit().simulate(random="old")
+
+
+def test_covariances_are_another_way_to_say_theta():
+    design = pd.DataFrame(
+        {"g": np.repeat(np.arange(20), 6), "x": np.tile(np.arange(6.0), 20), "h": np.tile([1, 2], 60)}
+    )
+    formula, sigma = "y ~ x + (x | g) + (1 | h)", 2.0
+    covariance = np.array([[4.0, 0.6], [0.6, 0.25]])
+    root = np.linalg.cholesky(covariance) / sigma
+    options = {"beta": [1.0, 0.5], "sigma": sigma, "n": 2, "seed": 4}
+    by_theta = mx.simulate_mixed(formula, design, theta=[root[0, 0], root[1, 0], root[1, 1], 0.35], **options)
+    by_matrix = mx.simulate_mixed(formula, design, varcorr={"g": covariance, "h": 0.7}, **options)
+    np.testing.assert_allclose(by_matrix, by_theta, rtol=1e-12)
+    alone = mx.simulate_mixed("y ~ x + (x || g) + (1 | h)", design, varcorr={"g": [2.0, 0.5], "h": [0.7]}, **options)
+    parts = mx.simulate_mixed("y ~ x + (x || g) + (1 | h)", design, theta=[1.0, 0.25, 0.35], **options)
+    np.testing.assert_allclose(alone, parts, rtol=1e-12)
+    singular = mx.simulate_mixed(formula, design, varcorr={"g": [[1.0, 1.0], [1.0, 1.0]], "h": 0.0}, **options)
+    assert np.isfinite(singular).all()
+
+
+def test_two_terms_of_a_factor_have_labels():
+    design = {"g": [1, 1, 2, 2, 3, 3], "x": [0, 1, 0, 1, 0, 1]}
+    formula = "y ~ x + (1 | g) + (0 + x | g)"
+    found = mx.simulate_mixed(formula, design, beta=[0, 0], varcorr={"g": 1.0, "g.1": 0.5}, seed=1)
+    np.testing.assert_allclose(found, mx.simulate_mixed(formula, design, beta=[0, 0], theta=[1.0, 0.5], seed=1))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "neither theta= nor varcorr="),
+        ({"theta": [1.0], "varcorr": {"g": 1.0}}, "both theta= and varcorr="),
+        ({"varcorr": {"h": 1.0}}, "for each of g"),
+        ({"varcorr": {"g": [1.0, 2.0]}}, "1 standard deviation,"),
+        ({"varcorr": {"g": -1.0}}, "without negative"),
+        ({"varcorr": {"g": 1.0}, "sigma": 0}, "a positive number"),
+        ({"theta": [1.0], "link": "log"}, "without family="),
+        ({"theta": [1.0], "family": "poison"}, "did you mean 'poisson'"),
+        ({"theta": [1.0], "family": "poisson", "sigma": 2.0}, "leave sigma= out"),
+        ({"theta": [1.0], "family": "poisson", "dispersion": 2.0}, "leave it out"),
+        ({"theta": [1.0], "family": "gamma"}, "give dispersion="),
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused(options, said):
+    with pytest.raises(OptionError) as caught:
+        mx.simulate_mixed("y ~ 1 + (1 | g)", {"g": [1, 1, 2, 2]}, beta=[1.0], **options)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("family", "link", "dispersion", "mean", "variance"),
+    [
+        ("poisson", None, None, np.exp(1.0), np.exp(1.0)),
+        ("binomial", "probit", None, 0.841345, 0.841345 * 0.158655 / 8),
+        ("negative binomial", None, 2.0, np.exp(1.0), np.exp(1.0) + np.exp(2.0) / 2.0),
+        ("gamma", "log", 0.25, np.exp(1.0), 0.25 * np.exp(2.0)),
+    ],
+)
+def test_families_have_their_mean_and_variance(family, link, dispersion, mean, variance):
+    """Without random effects; weights are the trials of proportions."""
+    trials = np.full(4, 8.0) if family == "binomial" else None
+    drawn = mx.simulate_mixed(
+        "y ~ 1 + (1 | g)", {"g": [1, 1, 2, 2]}, beta=[1.0], theta=[0.0], family=family, link=link,
+        dispersion=dispersion, weights=trials, n=20000, seed=6,
+    )  # fmt: skip
+    assert drawn.mean() == pytest.approx(mean, abs=4.0 * np.sqrt(variance / drawn.size))
+    assert drawn.var() == pytest.approx(variance, rel=0.05)
+
+
+def test_random_effects_are_on_the_scale_of_the_link():
+    design = {"g": np.repeat(np.arange(2000), 2)}
+    drawn = mx.simulate_mixed("y ~ 1 + (1 | g)", design, beta=[3.0], varcorr={"g": 0.5}, family="poisson", seed=6)[:, 0]
+    mean = np.exp(3.0 + 0.125)
+    assert drawn.mean() == pytest.approx(mean, rel=0.05)
+    covariance = np.cov(drawn.reshape(2000, 2).T)[0, 1]
+    assert covariance == pytest.approx(mean**2 * np.expm1(0.25), rel=0.2)

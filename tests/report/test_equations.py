@@ -71,7 +71,7 @@ def test_the_order_is_that_of_lavaan(single: mx.SEMFit) -> None:
     parts = mx.summary(single).parts
     titles = [part.title for part in parts]
     assert titles == ["", "Test of the model", "Fit measures", *SECTIONS, "Warnings"]
-    assert isinstance(parts[-1], Listing) and parts[-1].entries[0][0] == "MissingDataWarning"
+    assert isinstance(parts[-1], Listing) and parts[-1].entries[0][0] == "MissingDataWarning [MX106]"
 
 
 def test_the_header_says_how(single: mx.SEMFit, schools: mx.SEMFit) -> None:

@@ -173,7 +173,7 @@ def test_notes_and_warnings_come_last(incomplete: MixedFit) -> None:
     assert any("Subject (17)" in text for text in notes.paragraphs)
     assert any(text.startswith("year is far from 0") for text in notes.paragraphs)
     named = [name for name, _ in last[0].entries]
-    assert {"MissingDataWarning", "FewGroupsWarning"} <= set(named)
+    assert {"MissingDataWarning [MX106]", "FewGroupsWarning [MX103]"} <= set(named)
 
 
 def test_residual_structure_and_weights_are_shown() -> None:

@@ -177,7 +177,7 @@ def test_one_cluster_lists_no_members(selection: MixtureSelection) -> None:
 
 def test_warnings_are_shown_with_their_names(fit: MixtureFit) -> None:
     marked = replace(fit, notices=(Notice(HeywoodWarning, "V1 in <Peru> is below zero."),))
-    assert "Warnings\n  HeywoodWarning\n    V1 in <Peru> is below zero." in repr(marked)
+    assert "Warnings\n  HeywoodWarning [MX201]\n    V1 in <Peru> is below zero." in repr(marked)
     assert "V1 in &lt;Peru&gt; is below zero." in marked._repr_html_()
     assert "Warnings" not in repr(replace(fit, notices=()))
 

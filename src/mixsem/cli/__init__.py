@@ -85,6 +85,10 @@ def _run(argv: Sequence[str] | None) -> None:
         from .invariance import invariance_options, run_invariance
 
         run_invariance(invariance_options(arguments, typed))
+    elif arguments.command == "explain":
+        from ..mixed.audit.messages import explain
+
+        print(explain(arguments.identifier))
     elif arguments.command == "lmer":
         from .lmer import lmer_options, run_lmer
 

@@ -51,6 +51,8 @@ class _Parser(argparse.ArgumentParser):
             return "the study or its folder comes first" if words[-1] != "study" else "such as mixsem study run"
         if words[-1] == "power":
             return "the plan file comes first, if there is one"
+        if words[-1] == "explain":
+            return "the identifier is what stands in brackets after the message, such as MX101"
         if words[-1] == "lmer":
             return "the formula comes first, in quotation marks, then the data"
         return "the model comes first, then the data" if words[-1] in EQUATION_COMMANDS else "the data files come first"
@@ -103,6 +105,7 @@ def _build_parser() -> argparse.ArgumentParser:
     add_lmer(commands.add_parser("lmer", help="fit a linear mixed model", allow_abbrev=False))
     add_power(commands.add_parser("power", help="how many groups and people are needed", allow_abbrev=False))
     add_study(commands.add_parser("study", help="run simulation studies, the papers' or yours", allow_abbrev=False))
+    _add_explain(commands.add_parser("explain", help="what a message means, and what to do", allow_abbrev=False))
     _add_demo(commands.add_parser("demo", help="run on a survey that ships with mixsem", allow_abbrev=False))
     return parser
 
@@ -227,6 +230,11 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default=DEMO_FOLDER, metavar="DIR", help=f"folder for the results ({DEMO_FOLDER})")
     parser.add_argument("--method", default="mmgsem", metavar="NAME", help="mmgsem (default), mixml-sem or mixmg-bsem")
     _add_quiet(parser)
+
+
+def _add_explain(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Print the page of a message: what it means, why it is likely, what to do in which order."
+    parser.add_argument("identifier", metavar="IDENTIFIER", help="what stands in brackets after it, such as MX101")
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:

@@ -51,7 +51,7 @@ def r2(fit: object) -> pd.DataFrame:
     1   all       x2  0.208
     2   all       x3  0.460
     """
-    allowed = "a fit of cfa(), sem() or growth(), or a MixtureFit"
+    allowed = "a fit of cfa(), sem() or growth(), a MixtureFit, or a fit of lmer()"
     raise UnsupportedModelError(f"r2() got {type(fit).__name__}", allowed=allowed)
 
 

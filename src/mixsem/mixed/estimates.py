@@ -132,18 +132,27 @@ class MixedEstimates(Displayed):
 
     @property
     def aic(self) -> float:
-        """Akaike's criterion, from `loglik`."""
-        return self.objective + 2.0 * self.n_params
+        """Akaike's criterion, from `loglik`; NaN for a penalised fit, which does not maximise that."""
+        return np.nan if self._is_penalised else self.objective + 2.0 * self.n_params
 
     @property
     def bic(self) -> float:
-        """The Bayesian criterion with the number of rows, from `loglik`."""
-        return self.objective + float(np.log(self.nobs)) * self.n_params
+        """The Bayesian criterion with the number of rows, from `loglik`; NaN for a penalised fit."""
+        return np.nan if self._is_penalised else self.objective + float(np.log(self.nobs)) * self.n_params
+
+    @property
+    def _is_penalised(self) -> bool:
+        return getattr(self.specification, "penalty", None) is not None  # of generalised models none is
 
     @property
     def theta_names(self) -> tuple[str, ...]:
         """Names of the elements of theta, as in lme4."""
         return self.model.theta_map.names
+
+    @property
+    def conditional_covariances(self) -> tuple[Array, ...]:
+        """Covariances of the random effects given the response, each (n_f, k_f, k_f); fixed effects and theta known."""
+        return tuple(self.sigma**2 * covariance for covariance in self.model.conditional_covariances(self.theta))
 
     @cached_property
     def random_part(self) -> Array:

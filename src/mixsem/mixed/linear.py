@@ -14,16 +14,17 @@ from ..errors import DataError, OptionError, notify
 from .engine.optimise import Method, Optimizer
 from .fit import MixedFit
 from .inputs import as_numbers, as_optimizer, require_reml, require_structure
+from .penalties.penalty import Penalty, PenaltyKind, as_penalty
 from .structure.residual_structure import Residual
 
 if TYPE_CHECKING:
     from .designs.design import Design
     from .engine.model import CompiledMixedModel
-    from .engine.objective import Evaluation
+    from .engine.objective import Evaluation, Objective
     from .engine.optimise import Trace
     from .structure.residual_products import StructuredProducts
 
-__all__ = ["LinearMixedModel", "fit_model", "lmer"]
+__all__ = ["LinearMixedModel", "fit_model", "lmer", "objective_of"]
 
 Array = NDArray[np.float64]
 
@@ -47,6 +48,8 @@ class LinearMixedModel:
         How theta is found.
     residual
         The structure of the residuals; None for independent ones with one variance.
+    penalty
+        A weak penalty on the covariance of the random effects; None for maximum likelihood or REML.
 
     Examples
     --------
@@ -59,10 +62,12 @@ class LinearMixedModel:
     reml: bool = True
     optimizer: Optimizer = field(default_factory=Optimizer)
     residual: Residual | None = None
+    penalty: Penalty | None = None
 
     def __post_init__(self) -> None:
         require_reml(self.reml)
         require_structure(self.residual)
+        object.__setattr__(self, "penalty", as_penalty(self.penalty))
         object.__setattr__(self, "optimizer", as_optimizer(self.optimizer))
 
     def fit(
@@ -97,6 +102,7 @@ def lmer(
     start: ArrayLike | None = None,
     optimizer: Optimizer | Method | None = None,
     residual: Residual | None = None,
+    penalty: Penalty | PenaltyKind | None = None,
 ) -> MixedFit:
     """Fit a linear mixed model.
 
@@ -120,6 +126,9 @@ def lmer(
     residual
         The structure of the residuals, such as ``Residual(by="occasion")`` or ``Residual(ar1=("person", "occasion"))``;
         by default they are independent with one variance.
+    penalty
+        A weak penalty that keeps variances of random effects from being estimated as 0: a `Penalty`, or the name of
+        its kind, ``"wishart"`` or ``"gamma"``. The fit is then no maximum of the likelihood, and says so.
 
     Returns
     -------
@@ -148,22 +157,30 @@ def lmer(
     >>> round(fit.sigma, 3), round(fit.objective, 4)
     (25.592, 1743.6283)
     """
-    specification = LinearMixedModel(formula, reml, as_optimizer(optimizer), residual)
+    specification = LinearMixedModel(formula, reml, as_optimizer(optimizer), residual, as_penalty(penalty))
     return specification.fit(data, weights=weights, offset=offset, start=start)
 
 
 def fit_model(specification: LinearMixedModel, model: CompiledMixedModel, start: ArrayLike | None = None) -> MixedFit:
     """Fit a compiled model, without a warning."""
-    from .engine.objective import Objective
-    from .engine.optimise import minimise
     from .judgement.boundary import fit_notices
+    from .judgement.continuation import minimise_to_the_end
 
     _require_residual(model.design, model)
+    objective = objective_of(specification, model)
     if model.structured is not None:
         return fit_notices(_fit_structured(specification, model, model.structured, start))
-    objective = Objective(model.products, model.theta_map, specification.reml)
-    best, trace = minimise(objective, specification.optimizer, _inner_start(model, start))
+    best, trace = minimise_to_the_end(objective, specification.optimizer, _inner_start(model, start))
     return fit_notices(_fit_at(specification, model, best, trace))
+
+
+def objective_of(specification: LinearMixedModel, model: CompiledMixedModel) -> Objective:
+    """What is minimised: the criterion of independent residuals, with the penalty if there is one."""
+    from .engine.objective import Objective
+    from .penalties.compiled import compile_penalty
+
+    penalty = compile_penalty(specification.penalty, model)
+    return Objective(model.products, model.theta_map, specification.reml, penalty)
 
 
 def _fit_structured(
@@ -204,7 +221,7 @@ def _fit_at(specification: LinearMixedModel, model: CompiledMixedModel, best: Ev
         model=model,
         theta=theta,
         sigma=float(np.sqrt(state.r2 / df)),
-        objective=float(best.value),
+        objective=float(best.value - best.penalty),
         state=state,
         trace=trace,
         notices=model.design.notices,

@@ -1,11 +1,14 @@
-"""What the functions that follow a fit of `lmer` can be given."""
+"""What the functions that follow a fit of `lmer` or `glmer` can be given."""
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from ..errors import OptionError
+from .estimates import MixedEstimates
 from .fit import MixedFit
 
-__all__ = ["require_fit"]
+__all__ = ["require_any_fit", "require_fit"]
 
 
 def require_fit(fit: object, function: str) -> None:
@@ -33,6 +36,18 @@ def require_fit(fit: object, function: str) -> None:
     """
     if isinstance(fit, MixedFit):
         return
+    _refuse(fit, function, "lmer()")
+
+
+def require_any_fit(fit: object, function: str) -> None:
+    """Refuse what is no fitted linear or generalised mixed model; see `require_fit`."""
+    if isinstance(fit, MixedEstimates):
+        return
+    _refuse(fit, function, "lmer() or glmer()")
+
+
+def _refuse(fit: object, function: str, makers: str) -> NoReturn:
     name = fit.__class__.__name__
-    todo = "fit the model to data first, with lmer()" if name in ("str", "DataFrame") else "give what lmer() returned"
-    raise OptionError(f"{function}() got {name}", allowed="a fit of lmer()", todo=todo)
+    first = f"fit the model to data first, with {makers}"
+    todo = first if name in ("str", "DataFrame") else f"give what {makers} returned"
+    raise OptionError(f"{function}() got {name}", allowed=f"a fit of {makers}", todo=todo)

@@ -10,6 +10,7 @@ from .coefficients import coefficients, coefficients_data
 from .comembership import comembership, comembership_data
 from .criteria import criteria, criteria_data
 from .forest import forest, forest_data
+from .icc import icc, icc_data
 from .invariance import invariance, invariance_data
 from .memberships import memberships, memberships_data
 from .mixed_residuals import mixed_residuals, mixed_residuals_data
@@ -42,6 +43,8 @@ __all__ = [
     "criteria_data",
     "forest",
     "forest_data",
+    "icc",
+    "icc_data",
     "invariance",
     "invariance_data",
     "memberships",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import OptionError
 from ..mixed.derived.no_pooling import no_pooling, partial_pooling
+from ..mixed.derived.pooling import PoolingComparison
 from ..mixed.fit import MixedFit
 from .mixed_panels import Effect, chosen_effects, draw_panels, evenly, level_names, require_mixed
 from .style import ACCENT, MUTED, cluster_color, dress, plain, tint
@@ -40,12 +41,22 @@ RADII = (1.1774, 2.4477)
 
 @overload
 def shrinkage(
-    fit: MixedFit, group: str | None = ..., effects: Sequence[str] | None = ..., *, ax: None = None
+    fit: MixedFit | PoolingComparison,
+    group: str | None = ...,
+    effects: Sequence[str] | None = ...,
+    *,
+    ax: None = None,
 ) -> Figure: ...
 @overload
-def shrinkage(fit: MixedFit, group: str | None = ..., effects: Sequence[str] | None = ..., *, ax: Axes) -> Axes: ...
 def shrinkage(
-    fit: MixedFit, group: str | None = None, effects: Sequence[str] | None = None, *, ax: Axes | None = None
+    fit: MixedFit | PoolingComparison, group: str | None = ..., effects: Sequence[str] | None = ..., *, ax: Axes
+) -> Axes: ...
+def shrinkage(
+    fit: MixedFit | PoolingComparison,
+    group: str | None = None,
+    effects: Sequence[str] | None = None,
+    *,
+    ax: Axes | None = None,
 ) -> Figure | Axes:
     """Draw the coefficients of each level without pooling, and an arrow to where partial pooling moves them.
 
@@ -56,9 +67,9 @@ def shrinkage(
     Parameters
     ----------
     fit
-        A linear mixed model.
+        A linear mixed model, or what `compare_pooling` returned.
     group
-        A grouping factor; the one with most levels if it is not given.
+        A grouping factor; that of the comparison, or the one with most levels, if it is not given.
     effects
         One or two of its random effects; the first two if they are not given.
     ax
@@ -74,6 +85,7 @@ def shrinkage(
     OptionError
         If `fit` is no linear mixed model, there is no such factor or effect, or no level has rows enough.
     """
+    fit, group = _fit_of(fit, group)
     chosen = _chosen(fit, group, effects)
     data = shrinkage_data(fit, group, effects)
     if not data["drawn"].any():
@@ -97,7 +109,9 @@ def shrinkage(
     return draw_panels(ax, ["shrinkage"], draw, size, todo="")
 
 
-def shrinkage_data(fit: MixedFit, group: str | None = None, effects: Sequence[str] | None = None) -> pd.DataFrame:
+def shrinkage_data(
+    fit: MixedFit | PoolingComparison, group: str | None = None, effects: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Return what `shrinkage` draws.
 
     Returns
@@ -109,6 +123,7 @@ def shrinkage_data(fit: MixedFit, group: str | None = None, effects: Sequence[st
     """
     import pandas as pd
 
+    fit, group = _fit_of(fit, group)
     chosen = _chosen(fit, group, effects)
     f = chosen[0].factor
     factor = fit.design.factors[f]
@@ -128,6 +143,13 @@ def shrinkage_data(fit: MixedFit, group: str | None = None, effects: Sequence[st
         columns[f"complete{i}"] = center[effect.column]
     frame = pd.DataFrame(columns)
     return frame.assign(drawn=_drawn(none[:, [e.column for e in chosen]], center[[e.column for e in chosen]]))
+
+
+def _fit_of(given: MixedFit | PoolingComparison, group: str | None) -> tuple[MixedFit, str | None]:
+    """The fit, and the grouping factor if it is settled."""
+    if isinstance(given, PoolingComparison):
+        return given.fit, given.group if group is None else group
+    return given, group
 
 
 def _drawn(none: Array, center: Array) -> NDArray[np.bool_]:

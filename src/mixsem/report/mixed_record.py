@@ -8,6 +8,7 @@ from .. import __version__
 from ..mixed.engine.optimise import Optimizer
 from ..mixed.fit import MixedFit
 from ..mixed.formulas.formula import MixedFormula
+from ..mixed.penalties.penalised import penalised_criterion
 from ..mixed.structure.residual_structure import Residual
 from .mixed_results import MixedResults
 from .record import json_lines, plain
@@ -42,6 +43,8 @@ def mixed_record(results: MixedResults, *, title: str = "") -> dict[str, object]
         "nobs": fit.nobs,
         "groups": [{"group": f.name, "n_levels": len(f.levels)} for f in fit.design.factors],
         "criterion": fit.objective,
+        "penalty": None if fit.specification.penalty is None else str(fit.specification.penalty),
+        "penalised_criterion": penalised_criterion(fit),
         "loglik": fit.loglik,
         "deviance": fit.deviance,
         "aic": fit.aic,
@@ -127,6 +130,8 @@ def mixed_code(results: MixedResults, *, source: str = "") -> str:
     if structure is not None:
         given = [f"{name}={value!r}" for name, value in asdict(structure).items() if value is not None]
         arguments.append(f"residual=mx.Residual({', '.join(given)})")
+    if specification.penalty is not None:
+        arguments.append(f"penalty=mx.{specification.penalty.code}")
     if specification.optimizer != Optimizer():
         arguments.append(f"optimizer=mx.Optimizer({specification.optimizer.method!r})")
     labels = label_columns(results.fit.design.formula, structure)

@@ -10,6 +10,7 @@ from .. import __version__
 from ..mixed.fit import MixedFit
 from ..mixed.judgement.boundary import level_notes, scale_notes
 from ..mixed.judgement.convergence import check_convergence
+from ..mixed.penalties.penalised import is_penalised, penalised_facts, penalty_note
 from .folder import write_folder
 from .mixed_record import mixed_code, mixed_json
 from .mixed_results import MixedResults
@@ -126,7 +127,10 @@ def _facts(results: MixedResults, source: str) -> list[tuple[str, str]]:
     if fit.specification.residual is not None:
         facts.append(("Residuals", str(fit.specification.residual)))
     criterion = "REML criterion" if fit.reml else "-2 log-likelihood"
-    facts += [(criterion, f"{fit.objective:,.4f}"), ("AIC, BIC", f"{fit.aic:,.2f}, {fit.bic:,.2f}")]
+    if is_penalised(fit):
+        facts += [*penalised_facts(fit), ("Note", penalty_note(fit))]
+    else:
+        facts += [(criterion, f"{fit.objective:,.4f}"), ("AIC, BIC", f"{fit.aic:,.2f}, {fit.bic:,.2f}")]
     return [*facts, ("Parameters", f"{fit.n_params:,}: fixed effects, (co)variances and the residual variance")]
 
 

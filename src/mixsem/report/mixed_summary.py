@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ConvergenceWarning
 from ..mixed.fit import MixedFit
+from ..mixed.penalties.penalised import is_penalised, penalised_facts, penalty_note
 from .document import Listing, Prose, Summary
 from .mixed_tables import (
     criteria_table,
@@ -59,14 +60,15 @@ def mixed_summary(fit: MixedFit, warnings: Sequence[Listing], inference: Inferen
     Degrees of freedom by Satterthwaite's method.
     """
     parts: list[Table | Listing | Prose] = [Listing("", _facts(fit))]
-    parts += [] if fit.reml else [criteria_table(fit)]
+    parts += [] if fit.reml or is_penalised(fit) else [criteria_table(fit)]
     parts += [scaled_residual_table(fit), random_effect_table(fit, size_notes(fit.design))]
     parts += [] if fit.residual is None else [fit.residual.table]
     parts += _fixed_effects(fit, inference)
     correlations, notes = fixed_correlation_table(fit), _notes(fit)
     parts += [] if correlations is None else [correlations]
     parts += [Prose("Notes", notes, bullets=len(notes) > 1)] if notes else []
-    return Summary(f"Linear mixed model fitted by {'REML' if fit.reml else 'maximum likelihood'}", (*parts, *warnings))
+    how = "Penalised fit of a linear mixed model" if is_penalised(fit) else "Linear mixed model fitted"
+    return Summary(f"{how} by {'REML' if fit.reml else 'maximum likelihood'}", (*parts, *warnings))
 
 
 def has_converged(fit: MixedFit) -> bool:
@@ -85,7 +87,10 @@ def _facts(fit: MixedFit) -> tuple[tuple[str, str], ...]:
         facts.append(("Offset", f"{low:,.4g} to {high:,.4g}"))
     if fit.residual is not None:
         facts.append(("Residuals", str(fit.residual.structure)))
-    facts += [("REML criterion", f"{fit.objective:,.2f}")] if fit.reml else []
+    if is_penalised(fit):
+        facts += penalised_facts(fit)
+    elif fit.reml:
+        facts.append(("REML criterion", f"{fit.objective:,.2f}"))
     searches = f" in {trace.searches} searches" if trace.searches > 1 else ""
     how = f"{plural(trace.evaluations, 'evaluation')}{searches} ({trace.method})"
     facts.append(("Converged", f"yes, after {how}" if has_converged(fit) else f"NO, stopped after {how}"))
@@ -110,4 +115,4 @@ def _notes(fit: MixedFit) -> tuple[str, ...]:
     """Information that is no trouble."""
     from ..mixed.judgement.boundary import level_notes, scale_notes
 
-    return (*level_notes(fit), *scale_notes(fit))
+    return (*((penalty_note(fit),) if is_penalised(fit) else ()), *level_notes(fit), *scale_notes(fit))

@@ -242,7 +242,7 @@ def warning_section(notices: Sequence[Notice]) -> Section:
     """All warnings of all steps."""
     if not notices:
         return Section("warnings", "Warnings", paragraph("None."))
-    pairs = [(notice.name, notice.text) for notice in notices]
+    pairs = [(notice.heading, notice.text) for notice in notices]
     return Section("warnings", "Warnings", definitions(pairs, "notices"))
 
 

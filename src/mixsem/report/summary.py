@@ -124,7 +124,7 @@ def warning_listing(notices: Sequence[Notice]) -> tuple[Listing, ...]:
     """Return all notices by name; nothing if there are none."""
     if not notices:
         return ()
-    return (Listing("Warnings", tuple((n.name, n.text) for n in notices), stacked=True),)
+    return (Listing("Warnings", tuple((n.heading, n.text) for n in notices), stacked=True),)
 
 
 @summary.register(MixtureFit)

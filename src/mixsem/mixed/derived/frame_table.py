@@ -35,6 +35,19 @@ HEADINGS: Mapping[str, tuple[str, Format]] = {
     "loglik": ("Log-likelihood", "decimal2"),
     "deviance": ("Deviance", "decimal2"),
     "df_diff": ("df", "integer"),
+    "p_boundary": ("p (boundary)", "p"),
+    "p_simulated": ("p (simulated)", "p"),
+    "aicc": ("AICc", "decimal1"),
+    "aic_reml": ("AIC (REML)", "decimal1"),
+    "caic": ("Conditional AIC", "decimal1"),
+    "cond_loglik": ("Conditional log-likelihood", "decimal2"),
+    "delta": ("Delta", "decimal2"),
+    "p_naive": ("p (chi-square)", "p"),
+    "log_score": ("Log score", "decimal3"),
+    "rmse": ("RMSE", "decimal3"),
+    "rmse_se": ("SE of RMSE", "decimal3"),
+    "difference_se": ("SE of difference", "decimal3"),
+    "n_rows": ("Rows", "integer"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal
 
@@ -25,9 +25,19 @@ from .term_choice import choose_terms
 
 if TYPE_CHECKING:
     from ..designs.design import Design
+    from ..estimates import MixedEstimates
     from ..fit import MixedFit
 
-__all__ = ["IntervalKind", "NewLevels", "predict"]
+__all__ = [
+    "IntervalKind",
+    "NewLevels",
+    "drawn_part",
+    "known_part",
+    "offset_of",
+    "predict",
+    "refuse_given",
+    "refuse_new_levels",
+]
 
 Array = NDArray[np.float64]
 NewLevels = Literal["error", "population", "draw"]
@@ -51,19 +61,19 @@ def predict(
     design = fit.design
     terms = choose_terms(design, random)
     if newdata is None:
-        _refuse(weights=weights, offset=offset)
+        refuse_given({"weights": weights, "offset": offset})
         rows, known = own_rows(design), design.offset
     elif not count_rows(newdata):
         return np.zeros(0) if interval is None else _with_limits(np.zeros(0), np.zeros(0), level)
     else:
         rows = new_rows(design, newdata, terms)
-        known = _offset(design, rows, offset)
+        known = offset_of(design, rows, offset)
     if new_levels == "error":
-        _refuse_new_levels(design, rows)
-    values = rows.X @ fit.beta + _random_part(fit, rows, terms)
+        refuse_new_levels(design, rows)
+    values = rows.X @ fit.beta + known_part(fit, fit.state.b, rows, terms)
     values = values if known is None else values + known
     if new_levels == "draw":
-        values = values + _drawn(fit, rows, terms, seed)
+        values = values + drawn_part(fit, rows, terms, seed)
     if interval is None:
         return values
     residual = None if interval == "confidence" else _residual_variance(fit, newdata, weights, rows.m)
@@ -71,17 +81,17 @@ def predict(
     return found.set_axis(newdata.index) if isinstance(newdata, pd.DataFrame) else found
 
 
-def _random_part(fit: MixedFit, rows: RowParts, terms: Iterable[int]) -> Array:
-    """Z b; a level that the fit does not know has 0."""
+def known_part(fit: MixedEstimates, effects: Sequence[Array], rows: RowParts, terms: Iterable[int]) -> Array:
+    """Z b of random effects of each factor; a level that the fit does not know has 0."""
     total = np.zeros(rows.m)
     for t in terms:
         f, at = fit.design.terms[t].factor, fit.model.theta_map.places(t)
-        b = np.vstack([fit.state.b[f][:, at], np.zeros(at.stop - at.start)])  # code -1 takes the last row
+        b = np.vstack([effects[f][:, at], np.zeros(at.stop - at.start)])  # code -1 takes the last row
         total += rows.times(t, b[rows.codes[f]])
     return total
 
 
-def _drawn(fit: MixedFit, rows: RowParts, terms: Iterable[int], seed: int | None) -> Array:
+def drawn_part(fit: MixedEstimates, rows: RowParts, terms: Iterable[int], seed: int | None) -> Array:
     """Z b of new levels, b drawn from its distribution, once for each level."""
     generator, total = np.random.default_rng(seed), np.zeros(rows.m)
     lambdas = fit.model.theta_map.lambdas(fit.theta)
@@ -143,7 +153,7 @@ def _with_limits(values: Array, variances: Array, level: float) -> pd.DataFrame:
     return pd.DataFrame({"fit": values, "se": se, "lower": values - half, "upper": values + half})
 
 
-def _offset(design: Design, rows: RowParts, given: ArrayLike | None) -> Array | None:
+def offset_of(design: Design, rows: RowParts, given: ArrayLike | None) -> Array | None:
     """Offsets of other rows: those that have names, and one that came as numbers."""
     if given is None:
         if design.offset is not None and not _named(design):
@@ -166,13 +176,15 @@ def _named(design: Design) -> bool:
     )
 
 
-def _refuse(weights: object, offset: object) -> None:
-    for name, given in (("weights", weights), ("offset", offset)):
+def refuse_given(arguments: Mapping[str, object]) -> None:
+    """Refuse what belongs to other rows."""
+    for name, given in arguments.items():
         if given is not None:
             raise OptionError(f"{name}= without newdata", allowed="the rows of the fit have their own")
 
 
-def _refuse_new_levels(design: Design, rows: RowParts) -> None:
+def refuse_new_levels(design: Design, rows: RowParts) -> None:
+    """Refuse levels that the fit does not know."""
     for factor, labels, codes in zip(design.factors, rows.labels, rows.codes, strict=True):
         if labels is None:
             continue

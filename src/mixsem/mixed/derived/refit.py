@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..engine.optimise import Method, Optimizer
     from ..fit import MixedFit
 
-__all__ = ["refit", "update"]
+__all__ = ["new_response", "refit", "require_again", "require_columns", "unwritten_offset", "update"]
 
 Array = NDArray[np.float64]
 
@@ -35,25 +35,32 @@ def refit(fit: MixedFit, y: str | ArrayLike | None) -> MixedFit:
     if y is None:
         again = fit_model(fit.specification, fit.model)
     else:
-        name, values = row_values("y", y)
-        if name is not None:
-            _require_columns(design, [name])
-            values = np.asarray(as_floats(design.frame[name]), dtype=np.float64)
-        if values is not None and design.rows is not None and len(values) == design.n_rows:
-            values = values[design.rows]
-        if values is None or len(values) != design.n:
-            got = "nothing" if values is None else f"{len(values):,} values"
-            rows = f"{design.n:,} rows of the fit" + (f" or the {design.n_rows:,} of its table" * bool(design.n_rows))
-            raise OptionError(f"y: {got}", allowed=f"one number for each of the {rows}")
-        if not np.isfinite(values).all():
-            raise DataError(
-                f"{int((~np.isfinite(values)).sum()):,} values of y are missing or infinite",
-                todo="refit() keeps the rows of the fit: call lmer with a table in which they are missing",
-            )
-        known = values if design.offset is None else values - design.offset
-        again = fit_model(fit.specification, fit.model.with_response(known))
+        values = new_response(design, y, "lmer")
+        again = fit_model(
+            fit.specification, fit.model.with_response(values if design.offset is None else values - design.offset)
+        )
     notify(notice for notice in again.notices if notice not in design.notices)
     return again
+
+
+def new_response(design: Design, y: str | ArrayLike, function: str) -> Array:
+    """Another response for the rows of a design, by name or as numbers; see `MixedFit.refit`."""
+    name, values = row_values("y", y)
+    if name is not None:
+        require_columns(design, [name])
+        values = np.asarray(as_floats(design.frame[name]), dtype=np.float64)
+    if values is not None and design.rows is not None and len(values) == design.n_rows:
+        values = values[design.rows]
+    if values is None or len(values) != design.n:
+        got = "nothing" if values is None else f"{len(values):,} values"
+        rows = f"{design.n:,} rows of the fit" + (f" or the {design.n_rows:,} of its table" * bool(design.n_rows))
+        raise OptionError(f"y: {got}", allowed=f"one number for each of the {rows}")
+    if not np.isfinite(values).all():
+        raise DataError(
+            f"{int((~np.isfinite(values)).sum()):,} values of y are missing or infinite",
+            todo=f"refit() keeps the rows of the fit: call {function} with a table in which they are missing",
+        )
+    return values
 
 
 def update(
@@ -84,18 +91,18 @@ def update(
     weights = design.weights_column if weights is None else weights
     offset = design.offset_column if offset is None else offset
     if data is not None:
-        _require_again(design, "weights", design.weights, weights)
-        _require_again(design, "offset", _unwritten_offset(design), offset)
+        require_again(design, "weights", design.weights, weights)
+        require_again(design, "offset", unwritten_offset(design), offset)
         return changed.fit(data, weights=weights, offset=offset)
-    _require_columns(design, [*parse_formula(text).variables, *(w for w in (weights, offset) if isinstance(w, str))])
+    require_columns(design, [*parse_formula(text).variables, *(w for w in (weights, offset) if isinstance(w, str))])
     return changed.fit(
         design.frame,
         weights=design.weights if weights is None else weights,
-        offset=_unwritten_offset(design) if offset is None else offset,
+        offset=unwritten_offset(design) if offset is None else offset,
     )
 
 
-def _unwritten_offset(design: Design) -> Array | None:
+def unwritten_offset(design: Design) -> Array | None:
     """The offset that came as an argument: what is more than the formula has."""
     if design.offset is None:
         return None
@@ -104,7 +111,8 @@ def _unwritten_offset(design: Design) -> Array | None:
     return None if np.allclose(rest, 0.0) else rest
 
 
-def _require_again(design: Design, name: str, kept: Array | None, given: object) -> None:
+def require_again(design: Design, name: str, kept: Array | None, given: object) -> None:
+    """Refuse other data without what the fit had as numbers, one per row."""
     if kept is not None and given is None:
         raise OptionError(
             f"the fit had {name}, and data= brings other rows",
@@ -113,7 +121,8 @@ def _require_again(design: Design, name: str, kept: Array | None, given: object)
         )
 
 
-def _require_columns(design: Design, names: Sequence[str]) -> None:
+def require_columns(design: Design, names: Sequence[str]) -> None:
+    """Refuse columns that the fit does not keep."""
     missing = [name for name in names if name not in design.frame.columns]
     if missing:
         raise DataError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
@@ -11,20 +10,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...data.columns import FrameLike
-from ...errors import OptionError, enumerate_briefly
+from ...errors import OptionError
 from ...options import require_seed, require_whole
 from ..designs.design import read_design
 from ..designs.rows import open_frame
 from ..engine.theta import TermShape, ThetaMap, theta_map
 from ..formulas.formula import MixedFormula, parse_formula
-from ..inputs import as_numbers
 from ..structure.residual_rows import correlate
+from .simulation_parameters import as_parameters, draw_family, relative_factors, require_family
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..designs.design import Design
     from ..fit import MixedFit
+    from ..generalised.families import Family
+    from ..generalised.links import LinkName
 
 __all__ = ["SimulatedRandom", "draw_random_part", "simulate_fit", "simulate_mixed"]
 
@@ -54,8 +55,12 @@ def simulate_mixed(
     data: FrameLike,
     *,
     beta: Mapping[str, float] | ArrayLike,
-    theta: Mapping[str, float] | ArrayLike,
+    theta: Mapping[str, float] | ArrayLike | None = None,
+    varcorr: Mapping[str, ArrayLike] | None = None,
     sigma: float = 1.0,
+    family: str | Family | None = None,
+    link: LinkName | None = None,
+    dispersion: float | None = None,
     n: int = 1,
     seed: int | None = None,
     weights: str | ArrayLike | None = None,
@@ -74,14 +79,23 @@ def simulate_mixed(
     theta
         Elements of the relative covariance factors in lme4's order, or by their names, such as
         ``{"Subject.(Intercept)": 1}``. With random intercepts alone: their standard deviation divided by `sigma`.
+    varcorr
+        Instead of theta, for each random term by its grouping factor (``"Subject.1"`` for the second term of one, as
+        `VarCorr` has it): a covariance matrix, or standard deviations of random effects that do not covary, such as
+        ``{"Subject": [24, 6]}`` or ``{"Subject": [[576, 14], [14, 36]]}``.
     sigma
-        Residual standard deviation.
+        Residual standard deviation; of responses of a `family` there is none.
+    family, link
+        Family of the responses and its link, such as ``"poisson"``, for a generalised model: `beta` and `theta` are
+        those of the linear predictor. Normal responses with identity link if left out.
+    dispersion
+        The family's own parameter: dispersion of Gamma and inverse Gaussian responses, size of negative binomial ones.
     n
         Number of simulations.
     seed
         Makes draws repeatable.
     weights, offset
-        As in `lmer`.
+        As in `lmer`; weights of a binomial family are numbers of trials, and responses are proportions.
 
     Returns
     -------
@@ -99,12 +113,15 @@ def simulate_mixed(
     >>> y = simulate_mixed("y ~ x + (1 | g)", design, beta=[10, 2], theta=[0.5], sigma=1.0, n=1000, seed=1)
     >>> y.shape, y.mean(axis=1).round(1)[:2]
     ((6, 1000), array([10., 12.]))
+    >>> simulate_mixed("y ~ x + (1 | g)", design, beta=[1, 0.5], varcorr={"g": 0.5}, family="poisson", seed=1)[:, 0]
+    array([5., 3., 3., 9., 3., 5.])
     """
     _check(n, seed, sigma)
+    chosen = require_family(family, link, dispersion, sigma)
     parsed, table = _without_response(formula, data, [name for name in (weights, offset) if isinstance(name, str)])
     design = read_design(parsed, table, weights, offset, check=False)
     where = theta_map([TermShape(t.factor, design.factors[t.factor].name, t.names, t.correlated) for t in design.terms])
-    fixed, relative = _numbers("beta", beta, design.fixed_names), _numbers("theta", theta, where.names)
+    fixed, relative = as_parameters("beta", beta, design.fixed_names), relative_factors(where, theta, varcorr, sigma)
     generator, lambdas = np.random.default_rng(seed), where.lambdas(relative)
     mean = design.X @ fixed if design.offset is None else design.X @ fixed + design.offset
     sd = 1.0 if design.weights is None else 1.0 / np.sqrt(design.weights)
@@ -112,7 +129,10 @@ def simulate_mixed(
     at = slice(None) if design.rows is None else design.rows
     for i in range(n):
         b = draw_random_part(design, where, lambdas, generator)
-        drawn[at, i] = mean + sigma * (b + sd * generator.standard_normal(design.n))
+        if chosen is None:
+            drawn[at, i] = mean + sigma * (b + sd * generator.standard_normal(design.n))
+        else:
+            drawn[at, i] = draw_family(chosen, mean + b, design.weights, generator)
     return drawn
 
 
@@ -140,27 +160,6 @@ def _without_response(
     parsed = replace(parsed, response=placeholder)
     wanted = [name for name in dict.fromkeys([*parsed.variables, *named]) if name != placeholder]
     return parsed, open_frame(data, wanted).assign(**{placeholder: 0.0})
-
-
-def _numbers(what: str, given: Mapping[str, float] | ArrayLike, names: Sequence[str]) -> Array:
-    """Parameters in order."""
-    if isinstance(given, Mapping):
-        wrong = [name for name in (*given, *names) if (name in given) != (name in names)]
-        if wrong:
-            raise OptionError(
-                f"{what}: {enumerate_briefly(list(dict.fromkeys(wrong)))} missing or unknown",
-                allowed=enumerate_briefly(names, limit=30),
-                todo="give each of these a value",
-            )
-        given = [given[name] for name in names]
-    values = as_numbers(given)
-    if values.shape != (len(names),) or not np.isfinite(values).all():
-        raise OptionError(
-            f"{what}={reprlib.repr(given)}",
-            allowed=f"{len(names)} numbers: {enumerate_briefly(names, limit=30)}",
-            todo="give all",
-        )
-    return values
 
 
 def _check(n: object, seed: object, sigma: object) -> None:

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ...report.table import Table
-    from ..designs.design import Design
+    from ..estimates import MixedEstimates
     from ..fit import MixedFit
+    from ..generalised.fit import GeneralisedFit
     from ..structure.residual_structure import ResidualEstimate
 
-__all__ = ["TermVariance", "VarCorr", "varcorr"]
+__all__ = ["TermVariance", "VarCorr", "generalised_varcorr", "varcorr"]
 
 Array = NDArray[np.float64]
 
@@ -72,17 +73,20 @@ class VarCorr:
     terms
         Random terms in lme4's order.
     sigma
-        Residual standard deviation, of a row with weight 1.
+        Residual standard deviation, of a row with weight 1; NaN for generalised models, which have none.
     mean_residual_variance
-        Residual variance averaged over the rows of the fit.
+        Residual variance averaged over the rows of the fit; NaN for generalised models, and so are shares.
     residual
         The estimated structure of the residuals; None if they are independent with one variance.
+    dispersion
+        Name and value of the parameter of a generalised model's family; None if it has none.
     """
 
     terms: tuple[TermVariance, ...]
     sigma: float
     mean_residual_variance: float
     residual: ResidualEstimate | None = None
+    dispersion: tuple[str, float] | None = None
 
     def __getitem__(self, group: str) -> TermVariance:
         """The term with this label, as in ``fit.varcorr["Subject"]``."""
@@ -126,6 +130,8 @@ class VarCorr:
     @property
     def residual_rows(self) -> tuple[tuple[str, float], ...]:
         """Levels that have a residual standard deviation, as ``"by = level"``, and these; ``""`` for all rows."""
+        if np.isnan(self.sigma):
+            return ()
         if self.residual is None or self.residual.structure.by is None:
             return (("", self.sigma),)
         by, frame = self.residual.structure.by, self.residual.frame
@@ -133,8 +139,9 @@ class VarCorr:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What else there is to know of the residuals."""
-        return () if self.residual is None else self.residual.notes
+        """What else there is to know of the residuals, and the parameter of a family."""
+        own = () if self.dispersion is None else (f"{self.dispersion[0].capitalize()}: {self.dispersion[1]:.4g}.",)
+        return own if self.residual is None else (*own, *self.residual.notes)
 
     def to_pandas(self) -> pd.DataFrame:
         """As `frame`."""
@@ -174,19 +181,24 @@ class VarCorr:
 
 def varcorr(fit: MixedFit) -> VarCorr:
     """Variance components of a fit."""
-    design, theta_map = fit.design, fit.model.theta_map
-    relative = [theta_map.term_lambda(fit.theta, t) for t in range(len(design.terms))]
     residual = fit.sigma**2
-    if design.weights is not None or fit.residual is not None:
+    if fit.design.weights is not None or fit.residual is not None:
         residual *= float(np.mean(relative_sd(fit.model) ** 2))
-    terms = _terms(fit.design, [fit.sigma**2 * lam @ lam.T for lam in relative])
-    return VarCorr(terms, fit.sigma, residual, fit.residual)
+    return VarCorr(_terms(fit), fit.sigma, residual, fit.residual)
 
 
-def _terms(design: Design, covariances: Sequence[Array]) -> tuple[TermVariance, ...]:
+def generalised_varcorr(fit: GeneralisedFit) -> VarCorr:
+    """Variance components of a generalised fit, on the scale of the linear predictor."""
+    dispersion = None if fit.dispersion is None else (fit.family.parameter, fit.dispersion)
+    return VarCorr(_terms(fit), np.nan, np.nan, dispersion=dispersion)
+
+
+def _terms(fit: MixedEstimates) -> tuple[TermVariance, ...]:
     """Label covariance matrices, one per term, and average what they add over the rows of the fit."""
-    found, seen = [], dict[str, int]()
-    for term, covariance in zip(design.terms, covariances, strict=True):
+    design, found, seen = fit.design, [], dict[str, int]()
+    for t, term in enumerate(design.terms):
+        relative = fit.sigma * fit.model.theta_map.term_lambda(fit.theta, t)
+        covariance = relative @ relative.T
         name = design.factors[term.factor].name
         times = seen.get(name, 0)
         seen[name] = times + 1

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ...data.columns import FrameLike
-from ...errors import DataError, Notice, OptionError, RankDeficiencyWarning, did_you_mean, enumerate_briefly
+from ...errors import DataError, Notice, OptionError, did_you_mean, enumerate_briefly
 from ..formulas.formula import MixedFormula, parse_formula
 from ..formulas.formula_text import Use, scan, variables
 from .design_checks import check_fixed, check_term, check_weights, require_finite
@@ -20,7 +20,7 @@ from .fixed_part import ModelColumns, build_columns
 from .grouping import GroupingFactor, recode
 from .predictor_types import PredictorTypes, predictor_types
 from .random_part import RandomTerm, random_part
-from .rank import independent_columns
+from .rank import dropped_notice, independent_columns
 from .rows import Rows, count_rows, missing_values, open_frame, read_rows, row_values
 
 __all__ = ["Design", "GroupingFactor", "RandomTerm", "read_design"]
@@ -254,7 +254,7 @@ def read_design(
         frame=rows.frame,
         rows=rows.kept,
         n_rows=rows.n_rows,
-        notices=(*rows.notices, *_dropped_notice(dropped)),
+        notices=(*rows.notices, *dropped_notice(dropped)),
         columns=columns,
         offset_columns=tuple(columns for columns, _ in made),
         types=types,
@@ -339,15 +339,3 @@ def _terms_left(columns: ModelColumns, kept: Sequence[int]) -> dict[str, tuple[i
 def _total(parts: Sequence[Array | None]) -> Array | None:
     given = [part for part in parts if part is not None]
     return None if not given else np.sum(given, axis=0)
-
-
-def _dropped_notice(dropped: Sequence[str]) -> tuple[Notice, ...]:
-    if not dropped:
-        return ()
-    text = (
-        f"{len(dropped)} column{'s' * (len(dropped) > 1)} of the fixed part left out because"
-        f" {'they follow' if len(dropped) > 1 else 'it follows'} from earlier ones: {enumerate_briefly(dropped)}."
-        " Empty cells of an interaction, a predictor that is a sum of others, or one that is constant within the levels"
-        " of another lead to this; predictions stay the same."
-    )
-    return (Notice(RankDeficiencyWarning, text),)

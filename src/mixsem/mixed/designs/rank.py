@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["independent_columns"]
+from ...errors import Notice, RankDeficiencyWarning, enumerate_briefly
+
+__all__ = ["dropped_notice", "independent_columns"]
 
 Array = NDArray[np.float64]
 
@@ -104,3 +108,16 @@ def _by_orthogonalisation(X: Array, intercept: bool) -> tuple[int, ...]:
             kept.append(int(j) + first)
             basis = np.column_stack([basis, v / size])
     return (*range(first), *kept)
+
+
+def dropped_notice(dropped: Sequence[str]) -> tuple[Notice, ...]:
+    """What to say of columns that were left out."""
+    if not dropped:
+        return ()
+    text = (
+        f"{len(dropped)} column{'s' * (len(dropped) > 1)} of the fixed part left out because"
+        f" {'they follow' if len(dropped) > 1 else 'it follows'} from earlier ones: {enumerate_briefly(dropped)}."
+        " Empty cells of an interaction, a predictor that is a sum of others, or one that is constant within the levels"
+        " of another lead to this; predictions stay the same."
+    )
+    return (Notice(RankDeficiencyWarning, text),)

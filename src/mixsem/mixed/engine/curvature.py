@@ -48,7 +48,7 @@ class Curvature:
     Attributes
     ----------
     hessian
-        Of the criterion by theta and sigma, shape (P, P).
+        Of the criterion, with the penalty if there is one, by theta and sigma, shape (P, P).
     covariance
         Asymptotic covariance matrix of theta and sigma, twice the inverse; directions without positive curvature are
         taken as known, shape (P, P).
@@ -85,6 +85,8 @@ def curvature(fit: MixedFit) -> Curvature:
     >>> np.sqrt(np.diagonal(found.covariance)).round(3)
     array([0.231, 1.727])
     """
+    from ..penalties.compiled import compile_penalty
+
     model, theta, sigma = fit.model, fit.theta, fit.sigma
     k = len(theta)
     basis = _inner_basis(model, theta)
@@ -95,6 +97,9 @@ def curvature(fit: MixedFit) -> Curvature:
     hessian[:k, :k] = back.T @ _symmetric(directions.T @ slopes[:k]) @ back
     hessian[k, :k] = hessian[:k, k] = slopes[k] @ back
     df = model.n - (model.p if fit.reml else 0)
+    penalty = compile_penalty(fit.specification.penalty, model)
+    if penalty is not None:
+        hessian[:k, :k] += penalty.hessian(theta)
     hessian[k, k] = 6.0 * fit.state.r2 / sigma**4 - 2.0 * df / sigma**2
     jacobian = np.concatenate(
         [sigma**2 * np.einsum("ik,kab->iab", back.T, spreads), 2.0 * sigma * fit.state.unscaled_vcov[None]]

@@ -18,6 +18,7 @@ from .theta import TermShape, ThetaMap, theta_map
 
 if TYPE_CHECKING:
     from ..designs.design import Design
+    from .scaling import Scaling
     from ..structure.residual_products import StructuredProducts
     from ..structure.residual_structure import Residual
 
@@ -89,6 +90,11 @@ class CompiledMixedModel:
     def p(self) -> int:
         """Fixed effects."""
         return self.products.p
+
+    @property
+    def scaling(self) -> Scaling:
+        """How columns were centred and scaled."""
+        return self.products.scaling
 
     @cached_property
     def inner(self) -> Array:

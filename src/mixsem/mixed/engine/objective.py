@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,17 +26,20 @@ class Evaluation:
     phi
         The point: theta of the centred and scaled columns.
     value
-        The criterion; infinite if it cannot be computed there.
+        The criterion, with the penalty if there is one; infinite if it cannot be computed there.
     slope
         Derivatives by the entries of the relative covariance factors, shape (F, k, k); empty if not asked for.
     r2
         Penalised residual sum of squares.
+    penalty
+        What of the value is penalty.
     """
 
     phi: Array
     value: float
     slope: Array
     r2: float = np.nan
+    penalty: float = 0.0
 
 
 @dataclass(eq=False)
@@ -46,6 +50,8 @@ class Objective:
     ----------
     products, theta_map, reml
         What is evaluated.
+    penalty
+        What is added to the criterion: value and slope as a function of the relative covariance factors, (F, k, k).
     n_values, n_slopes
         Evaluations so far, without and with derivatives.
     best
@@ -55,6 +61,7 @@ class Objective:
     products: Products
     theta_map: ThetaMap
     reml: bool
+    penalty: Callable[[Array], tuple[float, Array]] | None = None
     n_values: int = 0
     n_slopes: int = 0
     best: Evaluation | None = field(default=None)
@@ -73,7 +80,11 @@ class Objective:
             return Evaluation(phi, np.inf, np.zeros_like(lam))
         value = criterion(self.products, parts, self.reml)
         derivatives = gradient(self.products, parts, self.reml, room=self._rooms[1]) if slope else np.zeros(0)
-        found = Evaluation(phi, value, derivatives, parts.r2)
+        added = 0.0
+        if self.penalty is not None:
+            added, by_factor = self.penalty(lam)
+            value, derivatives = value + added, derivatives + by_factor if slope else derivatives
+        found = Evaluation(phi, value, derivatives, parts.r2, added)
         if self.best is None or value < self.best.value:
             self.best = found
         return found

@@ -147,6 +147,8 @@ def minimise(objective: Objective, optimizer: Optimizer, start: Array | None = N
     """
     began = time.perf_counter()
     better, n_further = 0, 0
+    if start is not None and objective.penalty is not None:  # it is infinite on the boundary
+        start = objective.theta_map.pick(relative_basis(objective, start))
     with few_threads(len(objective.products.tail)):
         found = _search(objective, optimizer, _first_start(objective, optimizer) if start is None else start)
         if start is None and optimizer.method == "lbfgsb":

@@ -11,11 +11,12 @@ from scipy.linalg import solve_triangular
 
 if TYPE_CHECKING:
     from ..derived.row_parts import RowParts
+    from ..generalised.model import CompiledGeneralisedModel
     from .deviance import Decomposition
     from .model import CompiledMixedModel
     from .scaling import ColumnScale
 
-__all__ = ["row_variances"]
+__all__ = ["random_columns", "row_variances"]
 
 Array = NDArray[np.float64]
 
@@ -58,7 +59,7 @@ def row_variances(model: CompiledMixedModel, theta: Array, rows: RowParts, terms
     order = np.argsort(codes[0], kind="stable")  # what the levels of the first factor bring is solved once for each
     for begin in range(0, rows.m, CHUNK):
         at = order[begin : begin + CHUNK]
-        x, z = _inner(rows.X[at], model.products.scaling.fixed), _random_columns(model, rows, terms, at)
+        x, z = _inner(rows.X[at], model.products.scaling.fixed), random_columns(model, rows, terms, at)
         found = np.empty((len(at), 2))
         quadratic_forms(layout.blocks, parts.values, parts.lam, inverse, root, place, codes[:, at], z, x, found)
         out[at] = found
@@ -91,12 +92,14 @@ def _inner(columns: Array, scale: ColumnScale) -> Array:
     return np.ascontiguousarray((columns - scale.center) / scale.scale)
 
 
-def _random_columns(model: CompiledMixedModel, rows: RowParts, terms: Collection[int], at: NDArray[np.int64]) -> Array:
+def random_columns(
+    model: CompiledMixedModel | CompiledGeneralisedModel, rows: RowParts, terms: Collection[int], at: NDArray[np.int64]
+) -> Array:
     """The z of each row and factor, in inner units, shape (rows, F, k)."""
     sizes = model.theta_map.sizes
     z = np.zeros((len(at), len(sizes), max(sizes)))
     for t in terms:
         shape, Z = model.theta_map.terms[t], rows.Z[t]
-        columns = np.ones((len(at), 1)) if Z is None else _inner(Z[at], model.products.scaling.random[t])
+        columns = np.ones((len(at), 1)) if Z is None else _inner(Z[at], model.scaling.random[t])
         z[:, shape.factor, model.theta_map.places(t)] = columns
     return z

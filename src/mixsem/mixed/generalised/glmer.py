@@ -176,8 +176,8 @@ def glmer(
     -----
     Laplace's approximation uses observed information, so that with links that are not canonical, and for negative
     binomial and Gamma responses, log-likelihoods are those of glmmTMB and differ slightly from lme4's, which uses
-    expected information. The family's own parameter (size, dispersion) is estimated with the others by maximum likelihood, and
-    covariances of random effects are not multiplied by it.
+    expected information. The family's own parameter (size, dispersion) is estimated with the others by maximum
+    likelihood, and covariances of random effects are not multiplied by it.
 
     Examples
     --------
@@ -199,6 +199,7 @@ def fit_generalised(
     """Fit a compiled model, without a warning."""
     from ..engine.threads import few_threads
     from .fit import GeneralisedFit
+    from .notices import generalised_notices
     from .objective import Criterion
     from .search import minimise_criterion
 
@@ -214,7 +215,7 @@ def fit_generalised(
     for values in (theta, state.theta, state.beta, state.unscaled_vcov, *state.b):
         values.setflags(write=False)  # everything else of a fit follows from them
     dispersion = float(np.exp(best.log_d)) if model.family.parameter else None
-    return GeneralisedFit(
+    fit = GeneralisedFit(
         specification=specification,
         model=model,
         theta=theta,
@@ -226,6 +227,7 @@ def fit_generalised(
         point=best,
         family=model.family.with_dispersion(dispersion),
     )
+    return generalised_notices(fit)
 
 
 def _start(

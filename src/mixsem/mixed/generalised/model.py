@@ -62,6 +62,16 @@ class CompiledGeneralisedModel:
         return self.design.p
 
     @property
+    def structured(self) -> None:
+        """None: there are no residuals that could have a structure."""
+        return None
+
+    @property
+    def products(self) -> EffectRows:
+        """The rows, by the name under which judgements of linear mixed models find layout and scales."""
+        return self.rows
+
+    @property
     def scaling(self) -> Scaling:
         """How columns were centred and scaled."""
         return self.rows.scaling

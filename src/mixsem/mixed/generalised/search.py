@@ -8,18 +8,15 @@ criterion is nearly round: relative changes of the covariance factors, fixed eff
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 
 from ..engine.optimise import ZERO, Trace, em_step
 from ..engine.quasi_newton import bfgs
-from ..engine.relative import relative_basis, relative_units
 from ..engine.theta import lower_factor
-from .fixed_part import eliminate_random
+from .coordinates import Coordinates
 from .objective import Criterion, Point
 
 __all__ = ["minimise_criterion", "start_point"]
@@ -180,62 +177,19 @@ def _search(
     criterion: Criterion, best: Point, inverse: Array | None, noise: float, with_beta: bool
 ) -> tuple[Point, Array, bool]:
     """BFGS from a point; `inverse` are inverse curvatures of the parameters other than beta."""
-    move = _coordinates(criterion, best, with_beta)
-    n_theta, p, has_d = len(best.phi), len(best.beta) if with_beta else 0, bool(criterion.family.parameter)
-    size = n_theta + p + has_d
-    known = np.eye(size)
-    own = [*range(n_theta), *([size - 1] if has_d else [])]
+    coordinates = Coordinates.around(criterion, best, with_beta)
+    own, known, lowest = coordinates.own, np.eye(coordinates.size), [best]
     if inverse is not None:
         known[np.ix_(own, own)] = inverse
-    lowest = [best]
 
     def value_and_slope(x: Array) -> tuple[float, Array]:
-        found, slope = move(x)
+        found, slope = coordinates.at(x)
         if found.value < lowest[0].value:
             lowest[0] = found
         return found.value, slope
 
-    _, _, known, converged = bfgs(value_and_slope, np.zeros(size), known, noise)
+    _, _, known, converged = bfgs(value_and_slope, np.zeros(coordinates.size), known, noise)
     return lowest[0], known[np.ix_(own, own)], converged
-
-
-def _coordinates(criterion: Criterion, best: Point, with_beta: bool) -> Callable[[Array], tuple[Point, Array]]:
-    """Evaluation at changes in units in which the criterion is nearly round."""
-    theta_map, n_theta = criterion.theta_map, len(best.phi)
-    base, basis = theta_map.stacked(best.phi), relative_basis(criterion, best.phi)  # type: ignore[arg-type]
-    unit = relative_units(criterion)  # type: ignore[arg-type]
-    unit_d = float(np.sqrt(2.0 / len(criterion.products.y)))
-    spread = _beta_units(criterion, best) if with_beta else np.zeros((len(best.beta), 0))
-    has_d, first = bool(criterion.family.parameter), [best]
-
-    def at(x: Array) -> tuple[Point, Array]:
-        if first and not x.any():
-            found = first.pop()
-        else:
-            phi = theta_map.pick(base + basis @ theta_map.stacked(x[:n_theta] * unit))
-            shift = spread @ x[n_theta : n_theta + spread.shape[1]]
-            start = best.beta if criterion.near is None or with_beta else criterion.near.beta
-            found = criterion.at(phi, start + shift, best.log_d + (unit_d * x[-1] if has_d else 0.0))
-        if found.slope is None:
-            return found, np.zeros(len(x))
-        by_theta = theta_map.pick(np.swapaxes(basis, 1, 2) @ found.slope.by_lambda) * unit
-        parts = [by_theta, spread.T @ found.slope.by_beta]
-        return found, np.concatenate([*parts, [unit_d * found.slope.by_log_d]] if has_d else parts)
-
-    return at
-
-
-def _beta_units(criterion: Criterion, best: Point) -> Array:
-    """A root of half the inverse information about the fixed effects: the criterion is twice a log-likelihood."""
-    mode = best.mode
-    assert mode is not None
-    schur = eliminate_random(criterion.products, mode.lam, mode.factor, mode.weight).schur
-    if not len(schur):
-        return np.zeros((0, 0))
-    values, vectors = np.linalg.eigh(schur)
-    values = np.maximum(values, 1e-10 * values.max())
-    lower = np.linalg.cholesky((vectors * values) @ vectors.T)
-    return np.asarray(solve_triangular(lower, np.eye(len(lower)), lower=True).T / np.sqrt(2.0))
 
 
 def _from_inside(criterion: Criterion, best: Point, converged: bool, with_beta: bool) -> tuple[Point, bool, int]:

@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import OptionError
 from ..derived.frame_table import FrameTable
-from ..require import require_fit
+from ..require import require_any_fit
 from .ddf import Ddf, Inference, inference_of, labelled, require_level, t_table
 from .linear_functions import LinearFunctions, linear_functions
 
 if TYPE_CHECKING:
-    from ..fit import MixedFit
+    from ..estimates import MixedEstimates
 
 __all__ = ["Contrast", "JointTest", "contrast"]
 
@@ -63,11 +63,11 @@ class Contrast(FrameTable):
 
 
 def contrast(
-    fit: MixedFit,
+    fit: MixedEstimates,
     L: LinearFunctions,
     *,
     names: Sequence[str] = (),
-    ddf: Ddf | Inference = "satterthwaite",
+    ddf: Ddf | Inference | None = None,
     level: float = 0.95,
     rhs: ArrayLike | None = None,
 ) -> Contrast:
@@ -83,7 +83,8 @@ def contrast(
     names
         Labels of the rows.
     ddf
-        ``"satterthwaite"``, ``"kenward-roger"`` (REML only), or ``"none"`` for z; or the `Inference` of this fit.
+        ``"satterthwaite"``, the default for linear models; ``"kenward-roger"`` (REML only); ``"none"`` for z, all that
+        generalised models have; or the `Inference` of this fit.
     level
         Confidence level of the limits.
     rhs
@@ -110,7 +111,7 @@ def contrast(
            name  estimate    df      t  p_value
     0  Days = 5    10.467  17.0  3.537    0.003
     """
-    require_fit(fit, "contrast")
+    require_any_fit(fit, "contrast")
     level = require_level(level)
     weights, values, labels = linear_functions(L, fit.design.fixed_names)
     if names:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import OptionError, did_you_mean
+from ...errors import ModelError, OptionError, did_you_mean
 from ..derived.frame_table import FrameTable
-from ..require import require_fit
+from ..require import require_any_fit
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..estimates import MixedEstimates
     from ..fit import MixedFit
+    from ..generalised.fit import GeneralisedFit
 
 __all__ = [
     "Asymptotic",
@@ -25,6 +27,7 @@ __all__ = [
     "Inference",
     "coefficient_table",
     "inference_of",
+    "is_generalised",
     "labelled",
     "method_of",
     "require_level",
@@ -88,7 +91,7 @@ class Inference:
         What the method needs of the fit.
     """
 
-    fit: MixedFit
+    fit: MixedEstimates
     ddf: Ddf
     tests: Method
 
@@ -103,6 +106,8 @@ class Inference:
     @property
     def note(self) -> str:
         """The method in a sentence."""
+        if is_generalised(self.fit):
+            return f"Normal approximation: z, no degrees of freedom. {self.fit.hessian_note}"
         known = {
             "satterthwaite": "Degrees of freedom by Satterthwaite's method.",
             "kenward-roger": "Degrees of freedom and standard errors by Kenward and Roger's method.",
@@ -113,7 +118,14 @@ class Inference:
         return known
 
 
-def inference_of(fit: MixedFit, ddf: Ddf | Inference = "satterthwaite") -> Inference:
+def is_generalised(fit: MixedEstimates) -> TypeGuard[GeneralisedFit]:
+    """Whether it is a fit of `glmer`."""
+    from ..generalised.fit import GeneralisedFit
+
+    return isinstance(fit, GeneralisedFit)
+
+
+def inference_of(fit: MixedEstimates, ddf: Ddf | Inference | None = None) -> Inference:
     """Compute what tests of the fixed effects need.
 
     Parameters
@@ -121,7 +133,8 @@ def inference_of(fit: MixedFit, ddf: Ddf | Inference = "satterthwaite") -> Infer
     fit
         The fit.
     ddf
-        The method; or what was computed for this fit before, which is handed back.
+        The method; or what was computed for this fit before, which is handed back. By default Satterthwaite's for
+        linear models, and z for generalised ones.
 
     Raises
     ------
@@ -140,17 +153,29 @@ def inference_of(fit: MixedFit, ddf: Ddf | Inference = "satterthwaite") -> Infer
         if ddf.fit is not fit:
             raise OptionError("the inference given as ddf= is that of another fit", todo="compute it for this fit")
         return ddf
+    generalised = is_generalised(fit)
+    ddf = ddf or ("none" if generalised else "satterthwaite")
     if ddf not in METHODS:
         raise OptionError(
             f"ddf={ddf!r}",
             allowed="'satterthwaite', 'kenward-roger', or 'none' for z and chi-square",
             todo=did_you_mean(str(ddf), METHODS),
         )
-    return fit.satterthwaite if ddf == "satterthwaite" else Inference(fit, ddf, method_of(fit, ddf))
+    if generalised and ddf != "none":
+        raise ModelError(
+            f"ddf={ddf!r} for {fit.family} responses",
+            allowed="ddf='none': degrees of freedom are those of an estimated residual variance, which there is not",
+            todo="leave ddf= out; with few levels, profile or bootstrap intervals need no degrees of freedom",
+        )
+    if ddf == "satterthwaite":
+        return cast("MixedFit", fit).satterthwaite
+    return Inference(fit, ddf, method_of(fit, ddf))
 
 
-def method_of(fit: MixedFit, ddf: Ddf) -> Method:
+def method_of(fit: MixedEstimates, ddf: Ddf) -> Method:
     """What the tests of a method need, computed anew."""
+    if is_generalised(fit):
+        return Asymptotic(fit.beta, fit.spread.fixed)
     if ddf == "kenward-roger":
         from .kenward_roger import kenward_roger
 
@@ -208,7 +233,7 @@ class CoefficientTable(FrameTable):
 
 
 def coefficient_table(
-    fit: MixedFit, ddf: Ddf | Inference = "satterthwaite", *, level: float = 0.95
+    fit: MixedEstimates, ddf: Ddf | Inference | None = None, *, level: float = 0.95
 ) -> CoefficientTable:
     """Test every fixed effect.
 
@@ -217,7 +242,8 @@ def coefficient_table(
     fit
         The fit.
     ddf
-        ``"satterthwaite"``, ``"kenward-roger"`` (REML only), or ``"none"`` for z.
+        ``"satterthwaite"``, the default for linear models; ``"kenward-roger"`` (REML only); ``"none"`` for z, all that
+        generalised models have.
     level
         Confidence level of the limits.
 
@@ -236,7 +262,7 @@ def coefficient_table(
     0  (Intercept)   251.405  6.825  17.0  36.838
     1         Days    10.467  1.546  17.0   6.771
     """
-    require_fit(fit, "coefficient_table")
+    require_any_fit(fit, "coefficient_table")
     known = inference_of(fit, ddf)
     frame = t_table(known, np.eye(fit.model.p), require_level(level))
     return CoefficientTable("Fixed effects", labelled(frame, "name", fit.design.fixed_names), (known.note,))

@@ -9,11 +9,11 @@ import numpy as np
 
 from ...errors import OptionError
 from ..derived.frame_table import FrameTable
-from .ddf import Asymptotic, Ddf, Inference, inference_of
+from .ddf import Asymptotic, Ddf, Inference, inference_of, is_generalised
 from .hypotheses import sequential, type_2, type_3
 
 if TYPE_CHECKING:
-    from ..fit import MixedFit
+    from ..estimates import MixedEstimates
 
 __all__ = ["AnovaType", "FTable", "f_table"]
 
@@ -47,7 +47,7 @@ class FTable(FrameTable):
     ddf: Ddf
 
 
-def f_table(fit: MixedFit, type: AnovaType = 3, ddf: Ddf | Inference = "satterthwaite") -> FTable:
+def f_table(fit: MixedEstimates, type: AnovaType = 3, ddf: Ddf | Inference | None = None) -> FTable:
     """Test the terms of the fixed part.
 
     Parameters
@@ -59,7 +59,8 @@ def f_table(fit: MixedFit, type: AnovaType = 3, ddf: Ddf | Inference = "satterth
         another if it has the same numeric variables and more factors. 3: each term after all others, with factors as
         if their contrasts summed to zero; the contrasts of the fit do not matter.
     ddf
-        ``"satterthwaite"``, ``"kenward-roger"`` (REML only), or ``"none"`` for Wald's chi-square.
+        ``"satterthwaite"``, the default for linear models; ``"kenward-roger"`` (REML only); ``"none"`` for Wald's
+        chi-square, all that generalised models have.
 
     Returns
     -------
@@ -91,7 +92,8 @@ def f_table(fit: MixedFit, type: AnovaType = 3, ddf: Ddf | Inference = "satterth
     known = inference_of(fit, ddf)
     plain = Asymptotic(known.tests.beta, known.tests.vcov)  # F before Kenward and Roger scale it
     records = []
-    for term, L in _HYPOTHESES[number](fit.design).items():
+    root = np.linalg.cholesky(np.linalg.inv(known.tests.vcov)).T if is_generalised(fit) else None
+    for term, L in _HYPOTHESES[number](fit.design, root).items():
         F, q, df = known.tests.joint(L, np.zeros(len(L)))
         if known.ddf == "none":
             records.append({"term": term, "chisq": q * F, "num_df": q, "p_value": float(chi2.sf(q * F, q))})

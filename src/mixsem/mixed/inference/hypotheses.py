@@ -42,20 +42,21 @@ class TermParts:
         return self.numeric == other.numeric and self.categorical < other.categorical
 
 
-def sequential(design: Design) -> dict[str, Array]:
+def sequential(design: Design, root: Array | None = None) -> dict[str, Array]:
     """Hypotheses of type I: each term after those before it in the formula.
 
     Rows of the triangular factor of X: what they say of beta does not depend on later terms. Weights are left out, as
-    lmerTest does.
+    lmerTest does. In generalised models a root of the inverse covariance of beta takes the place of X, as in R's car.
     """
-    R = _unit_triangle(design.X)
+    R = _unit_triangle(design.X if root is None else root)
     return {term: _clean(R[list(columns)]) for term, columns in _tested(design)}
 
 
-def type_2(design: Design) -> dict[str, Array]:
+def type_2(design: Design, root: Array | None = None) -> dict[str, Array]:
     """Hypotheses of type II: each term after all terms that do not contain it."""
     if len(_tested(design)) == 1:  # the basis that lmerTest has
-        return sequential(design)
+        return sequential(design, root)
+    X = design.X if root is None else root
     parts, found = _parts(design), {}
     for term, columns in _tested(design):
         containing = [
@@ -70,12 +71,12 @@ def type_2(design: Design) -> dict[str, Array]:
         before = [i for i in range(design.p) if i not in columns and i not in containing]
         order = [*before, *columns, *containing]
         R = np.zeros((design.p, design.p))
-        R[:, order] = _unit_triangle(design.X[:, order])
+        R[:, order] = _unit_triangle(X[:, order])
         found[term] = _clean(R[len(before) : len(before) + len(columns)])
     return found
 
 
-def type_3(design: Design) -> dict[str, Array]:
+def type_3(design: Design, root: Array | None = None) -> dict[str, Array]:
     """Hypotheses of type III: each term after all others, as if every factor had contrasts that sum to zero.
 
     Main effects are then averages over the levels of the other factors, each level with the same weight, whatever
@@ -83,7 +84,7 @@ def type_3(design: Design) -> dict[str, Array]:
     a number is tested where that is 0.
     """
     if len(_tested(design)) == 1:  # the basis that lmerTest has
-        return sequential(design)
+        return sequential(design, root)
     if not any(map(_is_categorical, _encoder_state(design).values())):
         eye = np.eye(design.p)
         return {term: eye[list(columns)] for term, columns in _tested(design)}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
 from ...errors import DataError, OptionError
+from ..penalties.penalised import refuse_penalised
 
 if TYPE_CHECKING:
     from ..fit import MixedFit
@@ -183,6 +184,7 @@ def _adjusted(plain: Array, slopes: Array, second: Array, traces: Array) -> tupl
 
 
 def _require(fit: MixedFit) -> None:
+    refuse_penalised(fit, "Kenward and Roger's method for the tests")
     if not fit.reml:
         raise OptionError(
             "Kenward and Roger's method for a fit by maximum likelihood",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
@@ -15,17 +15,18 @@ from numpy.typing import NDArray
 from ...errors import OptionError, did_you_mean, enumerate_briefly
 from ..derived.frame_table import FrameTable
 from ..designs.predictor_types import as_floats
-from ..require import require_fit
+from ..require import require_any_fit
 from .ddf import Ddf, Inference, inference_of, require_level, t_table
 from .grid_slopes import grid_slopes
-from .marginal_notes import mean_notes, scale_note
+from .marginal_notes import mean_notes
 from .multiplicity import WORDS, Adjustment, adjusted_p, critical_values
 from .reference_grid import At, ReferenceGrid, grid_matrix, grid_offset, reference_grid
+from .response_scale import Scale, as_ratios, on_response_scale, require_scale, scale_notes
 
 if TYPE_CHECKING:
     from ...report.table import Table
     from ..designs.design import Design
-    from ..fit import MixedFit
+    from ..estimates import MixedEstimates
 
 __all__ = ["Comparisons", "MarginalMeans", "emmeans"]
 
@@ -66,7 +67,7 @@ class MarginalMeans(FrameTable):
 
 
 def emmeans(
-    fit: MixedFit,
+    fit: MixedEstimates,
     specs: str | Sequence[str],
     *,
     at: At | None = None,
@@ -74,7 +75,8 @@ def emmeans(
     weights: Weighting = "equal",
     contrasts: Comparisons | None = None,
     adjust: Adjustment | None = None,
-    ddf: Ddf | Inference = "satterthwaite",
+    ddf: Ddf | Inference | None = None,
+    type: Scale = "link",
     level: float = 0.95,
 ) -> MarginalMeans:
     """Estimate means of the response for levels of factors, averaged over those of the others.
@@ -99,7 +101,11 @@ def emmeans(
         For several comparisons: ``"tukey"`` (pairs only), ``"holm"``, ``"bonferroni"``, ``"none"``. By default Tukey's
         method for pairs and Holm's for others. Each level of conditioning variables is a family of its own.
     ddf
-        ``"satterthwaite"``, ``"kenward-roger"`` (REML only), or ``"none"`` for z; or the `Inference` of this fit.
+        ``"satterthwaite"``, the default for linear models; ``"kenward-roger"`` (REML only); ``"none"`` for z, all that
+        generalised models have; or the `Inference` of this fit.
+    type
+        Scale of the means of generalised models: ``"link"``, or ``"response"``, where comparisons become ratios if the
+        link is the log or the logit.
     level
         Confidence level of the limits.
 
@@ -128,8 +134,9 @@ def emmeans(
       contrast  estimate      se     df
     0    0 - 9   -94.199  10.475  153.0
     """
-    require_fit(fit, "emmeans")
+    require_any_fit(fit, "emmeans")
     level = require_level(level)
+    require_scale(type, slope)
     adjust = _options(weights, contrasts, adjust)
     if not fit.model.p:
         raise OptionError("emmeans() of a model without fixed effects", allowed="models whose fixed part has a mean")
@@ -148,9 +155,13 @@ def emmeans(
     frame = pd.concat([labels, table], axis=1)
     differences = None
     if contrasts is not None:
-        differences = _compare(known, L, labels, wanted, within, contrasts, adjust, level, scale_note(fit.design))
+        differences = _compare(known, L, labels, wanted, within, contrasts, adjust, level, scale_notes(fit, "link"))
+    if type == "response":
+        frame = on_response_scale(fit, frame)
+        differences = None if differences is None else _ratios(fit, differences)
     what = "Estimated marginal means" if slope is None else f"Slopes of {slope}"
-    notes = (*mean_notes(fit.design, grid, (*wanted, *within), slope, weights, at), known.note)
+    said = mean_notes(fit.design, grid, (*wanted, *within), slope, weights, at)
+    notes = (*said, *scale_notes(fit, type), known.note)
     return MarginalMeans(what, frame, notes, differences, L)
 
 
@@ -274,6 +285,14 @@ def _compare(
         )
     note = "p-values and limits are not adjusted." if adjust == "none" else f"Adjusted {WORDS[adjust]}."
     return FrameTable("Comparisons", pd.concat(parts, ignore_index=True), (note, *scale, known.note))
+
+
+def _ratios(fit: MixedEstimates, differences: FrameTable) -> FrameTable:
+    """Comparisons on the scale of the response."""
+    frame, note = as_ratios(fit, differences.frame)
+    link = scale_notes(fit, "link")
+    notes = tuple(text for text in differences.notes if not note or text not in link)
+    return replace(differences, frame=frame, notes=(note, *notes) if note else notes)
 
 
 def _pairs(members: Sequence[int], contrasts: Comparisons) -> list[tuple[int, int]]:

@@ -51,7 +51,6 @@ def mean_notes(
             f"{enumerate_briefly(shown)} {verb} with {enumerate_briefly(partners)}: averages over levels, and numbers"
             " at their means, may mislead. Name these in specs= or at=."
         )
-    yield from scale_note(design)
 
 
 def scale_note(design: Design) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 from ...errors import MixsemError, OptionError, UnsupportedModelError
 from ..engine.optimise import METHODS, Method, Optimizer
 from ..linear import fit_model
+from ..penalties.penalised import penalised_criterion
 from ..require import require_fit
 
 if TYPE_CHECKING:
@@ -187,16 +188,17 @@ def _compare(fit: MixedFit, ways: Sequence[tuple[str, Optimizer, NDArray[np.floa
             fits[name] = fit_model(replace(fit.specification, optimizer=optimizer), fit.model, start)
         except (MixsemError, ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
             failures[name] = (str(error).splitlines() or [error.__class__.__name__])[0]
-    lowest = min([fit.objective, *(f.objective for f in fits.values())])
+    reached = penalised_criterion(fit)
+    lowest = min([reached, *map(penalised_criterion, fits.values())])
     rows = [_row(name, fits.get(name), fit, lowest) for name, _, _ in ways]
     columns = ["optimizer", "difference", "evaluations", "seconds", "beta_change", "sd_change", "verdict"]
-    return AllFit(pd.DataFrame(rows, columns=columns), fits, fit, fit.objective - lowest, failures)
+    return AllFit(pd.DataFrame(rows, columns=columns), fits, fit, reached - lowest, failures)
 
 
 def _row(name: str, other: MixedFit | None, fit: MixedFit, lowest: float) -> tuple[object, ...]:
     if other is None:
         return (name, np.nan, None, np.nan, np.nan, np.nan, "failed")
-    difference = other.objective - lowest
+    difference = penalised_criterion(other) - lowest
     beta = np.abs(other.beta - fit.beta) / np.asarray(fit.se)
     sd = max(np.abs(a * other.sigma - b * fit.sigma).max() for a, b in zip(_sds(other), _sds(fit), strict=True))
     trace = other.trace

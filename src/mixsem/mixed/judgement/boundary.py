@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from ...errors import BoundaryWarning, ConvergenceWarning, FewGroupsWarning, IdentificationWarning, Notice
+from ..estimates import MixedEstimates
 from ..fit import MixedFit
 from .convergence import check_convergence
 from .singular import BoundaryReport, boundary
 
-__all__ = ["fit_notices", "level_notes", "scale_notes"]
+__all__ = ["boundary_notices", "few_level_notices", "fit_notices", "level_notes", "scale_notes"]
 
 #: Fewer levels than this are too few to estimate a variance from; below the second the estimate is imprecise.
 FEW_LEVELS, SOME_LEVELS = 6, 20
@@ -30,9 +31,8 @@ YEAR_MEAN, YEAR_DISTANCE = 1000.0, 30.0
 
 def fit_notices(fit: MixedFit) -> MixedFit:
     """The fit with its notices."""
-    return replace(
-        fit, notices=(*fit.notices, *_convergence(fit), *_boundary(fit), *_identification(fit), *_few_levels(fit))
-    )
+    own = (*_convergence(fit), *boundary_notices(fit), *_identification(fit), *few_level_notices(fit))
+    return replace(fit, notices=(*fit.notices, *own))
 
 
 def _convergence(fit: MixedFit) -> Iterator[Notice]:
@@ -41,18 +41,26 @@ def _convergence(fit: MixedFit) -> Iterator[Notice]:
         return
     check = check_convergence(fit)
     if not check.converged:
-        todo = "Fit again from fit.theta with start=, a larger max_evaluations or another method; see all_fit()."
+        todo = (
+            "What to do: check_design(fit), a simpler model, then refit(fit), which continues from here, with a larger"
+            " max_evaluations or another method; all_fit(fit) compares methods."
+        )
         yield Notice(ConvergenceWarning, f"{check.text} The optimizer said: {trace.message}. {todo}")
 
 
-def _boundary(fit: MixedFit) -> Iterator[Notice]:
+def boundary_notices(fit: MixedEstimates) -> Iterator[Notice]:
+    """Directions without variance, why, and what to do."""
     report = boundary(fit)
     if report:
         what = "; ".join(d.what for d in report.directions)
-        causes = "too little data or too few levels for these effects, an oddity in the data"
+        causes = (
+            "too little data for these effects, too few levels, an oddity in the data (check_design(fit) looks);"
+            " not the scales of predictors, which are made equal inside"
+        )
         text = (
-            f"boundary fit (singular fit): {what}. Likely why: {causes}. What to do: {', '.join(_advice(report))}. The"
-            " estimates are the optimum; intervals and tests of these variances are not the usual ones."
+            f"boundary fit (singular fit): {what}. Likely why, in this order: {causes}. What to do:"
+            f" {', '.join(_advice(report))}. The estimates are the optimum; intervals and tests of these variances are"
+            " not the usual ones."
         )
         yield Notice(BoundaryWarning, text)
 
@@ -69,7 +77,8 @@ def _advice(report: BoundaryReport) -> Iterator[str]:
         yield "drop a random term: together they describe every row"
     if kinds & {"sd"} and not slopes:
         yield "leave the term out (fixed effects stay the same)"
-    yield "or compare with cluster-robust standard errors or GEE"
+    yield "compare with cluster-robust standard errors and GEE (alternatives(fit))"
+    yield "or hold variances away from 0 by a weak penalty (penalty= of lmer, no longer maximum likelihood)"
 
 
 def _identification(fit: MixedFit) -> Iterator[Notice]:
@@ -90,7 +99,8 @@ def _identification(fit: MixedFit) -> Iterator[Notice]:
         yield Notice(IdentificationWarning, text)
 
 
-def _few_levels(fit: MixedFit) -> Iterator[Notice]:
+def few_level_notices(fit: MixedEstimates) -> Iterator[Notice]:
+    """Grouping factors with so few levels that their variances mean little."""
     few = [f"{f.name} ({len(f.levels)})" for f in fit.design.factors if len(f.levels) < FEW_LEVELS]
     if few:
         text = (

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.objective import Evaluation, Objective
+from ..engine.objective import Evaluation
 from ..engine.relative import FLAT, RelativeChange
-from ..require import require_fit
+from ..fit import MixedFit
+from ..require import require_any_fit
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ...report.table import Table
-    from ..fit import MixedFit
+    from ..generalised.fit import GeneralisedFit
 
 __all__ = ["ConvergenceCheck", "check_convergence"]
 
@@ -97,7 +98,7 @@ class ConvergenceCheck:
         return self.table._repr_html_()
 
 
-def check_convergence(fit: MixedFit) -> ConvergenceCheck:
+def check_convergence(fit: MixedFit | GeneralisedFit) -> ConvergenceCheck:
     """Check that a fit is at an optimum, by the exact gradient and a Hessian of central differences of it.
 
     Parameters
@@ -123,9 +124,15 @@ def check_convergence(fit: MixedFit) -> ConvergenceCheck:
     >>> mx.check_convergence(mx.lmer("Reaction ~ Days + (Days | Subject)", mx.data.sleepstudy())).verdict
     'converged'
     """
-    require_fit(fit, "check_convergence")
+    from ..linear import objective_of
+
+    require_any_fit(fit, "check_convergence")
+    if not isinstance(fit, MixedFit):
+        from ..generalised.convergence import check_generalised
+
+        return check_generalised(fit)
     model, theta_map = fit.model, fit.model.theta_map
-    objective = Objective(model.products, theta_map, fit.reml)
+    objective = objective_of(fit.specification, model)
     phi = theta_map.from_lambdas(
         [lam[:k, :k] for lam, k in zip(model.inner @ theta_map.stacked(fit.theta), theta_map.sizes, strict=True)]
     )

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..derived.frame_table import FrameTable
-from ..require import require_fit
+from ..require import require_any_fit
 
 if TYPE_CHECKING:
-    from ..fit import MixedFit
+    from ..estimates import MixedEstimates
 
 __all__ = ["re_pca"]
 
 
-def re_pca(fit: MixedFit) -> FrameTable:
+def re_pca(fit: MixedEstimates) -> FrameTable:
     """Principal components of the random effects of each grouping factor.
 
     Parameters
@@ -46,7 +46,7 @@ def re_pca(fit: MixedFit) -> FrameTable:
     """
     import pandas as pd
 
-    require_fit(fit, "re_pca")
+    require_any_fit(fit, "re_pca")
     rows: list[tuple[object, ...]] = []
     for factor, lam in zip(fit.design.factors, fit.model.theta_map.lambdas(fit.theta), strict=True):
         sds = np.linalg.svd(lam, compute_uv=False)

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import OptionError
-from ..require import require_fit
+from ..require import require_any_fit
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ...report.table import Table
-    from ..fit import MixedFit
+    from ..estimates import MixedEstimates
 
 __all__ = ["BoundaryReport", "Direction", "boundary", "is_singular", "term_labels"]
 
@@ -96,7 +96,7 @@ class BoundaryReport:
         return self.table._repr_html_()
 
 
-def is_singular(fit: MixedFit, tol: float = TOLERANCE) -> bool:
+def is_singular(fit: MixedEstimates, tol: float = TOLERANCE) -> bool:
     """Whether a fit is on the boundary of its parameters: some combination of random effects has no variance.
 
     Parameters
@@ -113,12 +113,12 @@ def is_singular(fit: MixedFit, tol: float = TOLERANCE) -> bool:
     >>> mx.is_singular(mx.lmer("Reaction ~ Days + (Days | Subject)", mx.data.sleepstudy()))
     False
     """
-    require_fit(fit, "is_singular")
+    require_any_fit(fit, "is_singular")
     _require_tolerance(tol)
     return any(smallest < tol for _, smallest, _ in _spectra(fit, tol))
 
 
-def boundary(fit: MixedFit, tol: float = TOLERANCE) -> BoundaryReport:
+def boundary(fit: MixedEstimates, tol: float = TOLERANCE) -> BoundaryReport:
     """Name the directions in which random effects have no variance.
 
     Parameters
@@ -140,7 +140,7 @@ def boundary(fit: MixedFit, tol: float = TOLERANCE) -> BoundaryReport:
     >>> boundary(mx.lmer("Reaction ~ Days + (Days | Subject)", mx.data.sleepstudy())).directions
     ()
     """
-    require_fit(fit, "boundary")
+    require_any_fit(fit, "boundary")
     _require_tolerance(tol)
     found: list[Direction] = []
     largest = 0.0
@@ -159,7 +159,7 @@ def _require_tolerance(tol: object) -> None:
         raise OptionError(f"tol={tol!r}", allowed="a positive number, such as 1e-4")
 
 
-def term_labels(fit: MixedFit) -> tuple[str, ...]:
+def term_labels(fit: MixedEstimates) -> tuple[str, ...]:
     """Labels of the random terms as in `VarCorr`: the grouping factor, further terms of the same with a number."""
     labels: list[str] = []
     for term in fit.design.terms:
@@ -169,7 +169,7 @@ def term_labels(fit: MixedFit) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def _spectra(fit: MixedFit, tol: float) -> list[tuple[Array, float, float]]:
+def _spectra(fit: MixedEstimates, tol: float) -> list[tuple[Array, float, float]]:
     """Of each term: combinations of effects without variance (k, d), the smallest and the largest relative SD."""
     theta_map, unit, spectra = fit.model.theta_map, fit.model.products.unit, []
     for t, shape in enumerate(theta_map.terms):
@@ -184,7 +184,7 @@ def _spectra(fit: MixedFit, tol: float) -> list[tuple[Array, float, float]]:
     return spectra
 
 
-def _directions(fit: MixedFit, t: int, label: str, null: Array) -> list[Direction]:
+def _directions(fit: MixedEstimates, t: int, label: str, null: Array) -> list[Direction]:
     """Describe the combinations of a term's effects that have no variance; columns of `null` span them."""
     names = fit.design.terms[t].names
     factor = fit.model.theta_map.term_lambda(fit.theta, t)

@@ -32,7 +32,7 @@ from ..engine.optimise import canonical_solution, step_inside
 from ..engine.quasi_newton import bfgs, inverse_curvature
 from ..engine.threads import few_threads
 from ..fit import MixedFit
-from ..linear import fit_model, outer_theta
+from ..linear import fit_model, objective_of, outer_theta
 from ..require import require_fit
 from ..structure.residual_rows import correlate
 from .bootstrap_results import MixedBootstrap
@@ -238,7 +238,7 @@ class Replication:
         self.lambdas = model.theta_map.lambdas(fit.theta)
         inner, sizes = model.inner @ model.theta_map.stacked(fit.theta), model.theta_map.sizes
         self.phi = model.theta_map.from_lambdas([f[:k, :k] for f, k in zip(inner, sizes, strict=True)])
-        self.objective = Objective(model.products, model.theta_map, fit.reml)
+        self.objective = objective_of(fit.specification, model)
         self.inverse = inverse_curvature(self._function(self.objective), self.phi, np.hypot(self.phi, 0.1))
 
     def __call__(self, seed: np.random.SeedSequence) -> Draw:
@@ -276,7 +276,7 @@ class Replication:
 
     def _quick(self, model: CompiledMixedModel) -> Array | None:
         """Theta by quasi-Newton steps from the fit, with its curvatures; None if that does not lead to a minimum."""
-        objective = Objective(model.products, model.theta_map, self.fit.reml)
+        objective = objective_of(self.fit.specification, model)
         with few_threads(len(model.products.tail)):
             *_, converged = bfgs(self._function(objective), self.phi, self.inverse, objective.noise)
             best = objective.best

@@ -13,6 +13,7 @@ from ...errors import Notice, OptionError
 from ...inference.resampled import resampled_limits
 from ..fit import MixedFit
 from ..inference.ddf import require_level
+from ..penalties.penalised import is_penalised
 from .confidence import ConfidenceIntervals, intervals_frame, structure_notes
 from .parameters import Parameter, choose_parameters, parameter_values, parameters_of
 
@@ -133,6 +134,11 @@ class MixedBootstrap:
         undefined = int(self.draws.isna().any(axis=1).sum()) - self.n_failed
         if undefined:
             notes.append(f"{undefined:,} samples have a correlation without a value, which is left out.")
+        if is_penalised(self.fit):
+            notes.append(
+                "Samples are fitted with the penalty of the fit, which pulls standard deviations up once more: their"
+                " limits may not hold the estimate."
+            )
         return (*notes, *structure_notes(self.fit))
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,13 @@ from ...errors import OptionError, did_you_mean, enumerate_briefly
 
 if TYPE_CHECKING:
     from ..engine.model import CompiledMixedModel
+    from ..generalised.model import CompiledGeneralisedModel
 
 __all__ = ["Kind", "Parameter", "choose_parameters", "parameter_values", "parameters_of"]
 
 Array = NDArray[np.float64]
-Kind = Literal["sd", "cor", "sigma", "fixed"]
+Kind = Literal["sd", "cor", "sigma", "dispersion", "fixed"]
+Model: TypeAlias = "CompiledMixedModel | CompiledGeneralisedModel"
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Parameter:
         As lme4 writes it with ``oldNames = FALSE``: ``"sd_Days|Subject"``, ``"cor_Days.(Intercept)|Subject"``,
         ``"sigma"``, ``"Days"``.
     kind
-        ``"sd"`` or ``"cor"`` of random effects, ``"sigma"``, ``"fixed"``.
+        ``"sd"`` or ``"cor"`` of random effects, ``"sigma"`` (of generalised models ``"dispersion"``, the parameter of
+        the family, if it has one), ``"fixed"``.
     term
         Random term; -1 for the other kinds.
     row, column
@@ -44,7 +47,7 @@ class Parameter:
     column: int = 0
 
 
-def parameters_of(model: CompiledMixedModel) -> tuple[Parameter, ...]:
+def parameters_of(model: Model) -> tuple[Parameter, ...]:
     """List the parameters in lme4's order: term after term by columns of the covariance matrix, sigma, fixed effects.
 
     Examples
@@ -62,12 +65,21 @@ def parameters_of(model: CompiledMixedModel) -> tuple[Parameter, ...]:
             found.append(Parameter(f"sd_{name}|{group}", "sd", t, c, c))
             below = range(c + 1, len(names)) if shape.correlated else ()
             found += [Parameter(f"cor_{names[r]}.{name}|{group}", "cor", t, r, c) for r in below]
-    found.append(Parameter("sigma", "sigma"))
+    family = getattr(model, "family", None)
+    if family is None:
+        found.append(Parameter("sigma", "sigma"))
+    elif family.parameter:
+        found.append(Parameter(family.parameter, "dispersion"))
     return tuple(found) + tuple(Parameter(name, "fixed", row=j) for j, name in enumerate(model.design.fixed_names))
 
 
 def parameter_values(
-    model: CompiledMixedModel, theta: Array, sigma: float, beta: Array, parameters: Sequence[Parameter]
+    model: Model,
+    theta: Array,
+    sigma: float,
+    beta: Array,
+    parameters: Sequence[Parameter],
+    dispersion: float | None = None,
 ) -> Array:
     """Values of parameters; correlations are NaN where a standard deviation is 0."""
     lambdas = [model.theta_map.term_lambda(theta, t) for t in range(len(model.theta_map.terms))]
@@ -78,6 +90,8 @@ def parameter_values(
             values[i] = beta[p.row]
         elif p.kind == "sigma":
             values[i] = sigma
+        elif p.kind == "dispersion":
+            values[i] = np.nan if dispersion is None else dispersion
         elif p.kind == "sd":
             values[i] = sigma * norms[p.term][p.row]
         else:
@@ -86,7 +100,7 @@ def parameter_values(
     return values
 
 
-def choose_parameters(model: CompiledMixedModel, which: str | Sequence[str] | None) -> tuple[Parameter, ...]:
+def choose_parameters(model: Model, which: str | Sequence[str] | None) -> tuple[Parameter, ...]:
     """Choose parameters: all, ``"fixed"``, ``"random"`` (with sigma), or by name.
 
     Raises

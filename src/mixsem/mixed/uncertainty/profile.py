@@ -15,6 +15,7 @@ from ..engine.threads import few_threads
 from ..fit import MixedFit
 from ..inference.ddf import require_level
 from ..linear import fit_model
+from ..penalties.penalised import refuse_penalised
 from ..require import require_fit
 from .confidence import ConfidenceIntervals, intervals_frame
 from .parameters import Parameter, choose_parameters, parameter_values, parameters_of
@@ -201,6 +202,7 @@ def cutoff(level: float) -> float:
 
 def _by_ml(fit: MixedFit) -> MixedFit:
     require_fit(fit, "profile")
+    refuse_penalised(fit, "the likelihood profile")
     if fit.residual is not None:
         raise UnsupportedModelError(
             "the profile of a model with a structure of its residuals",

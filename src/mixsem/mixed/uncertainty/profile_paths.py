@@ -7,23 +7,29 @@ learnt of the curvature; a few evaluations are enough then, and none of them rea
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.model import CompiledMixedModel
 from ..engine.quasi_newton import bfgs, inverse_curvature
+from ..generalised.fit import GeneralisedFit
+from .generalised_coordinates import GeneralisedCoordinates, generalised_coordinates
 from .parameters import Parameter
 from .profile_coordinates import Coordinates, coordinates
 
-__all__ = ["Path", "Point", "path_of"]
+__all__ = ["Path", "Point", "generalised_path", "path_of"]
 
 Array = NDArray[np.float64]
+AnyCoordinates: TypeAlias = "Coordinates | GeneralisedCoordinates"
 
 #: How far from 0 a vanishing entry is tried, in units of its scale.
 NUDGE = 0.03
 #: A limit is found when zeta is this near to its target; zeta moves by 1 in about a standard error.
 ZETA = 1e-9
+#: The same for generalised models, of which the likelihood is as good as modes are.
+GENERALISED_ZETA = 1e-7
 #: Values tried for one limit. Each step outwards is at most this many times as long as what was gone so far.
 MOST_TRIALS, STRETCH = 80, 4.0
 
@@ -67,15 +73,18 @@ class Path:
         Constrained fits so far, by value.
     lowest
         Smallest -2 log L that was met on the way.
+    tolerance
+        How near to its target zeta has to be.
     """
 
-    coordinates: Coordinates
+    coordinates: AnyCoordinates
     center: Point
     deviance: float
     step: float
     inverse: Array
     points: list[Point] = field(default_factory=list)
     lowest: float = np.inf
+    tolerance: float = ZETA
 
     @property
     def parameter(self) -> Parameter:
@@ -88,7 +97,7 @@ class Path:
         if known:
             return known[0]
         deviance, x = self._fit(value, self._guess(value))
-        for place in self.coordinates.near_zero(x):
+        for place in self.coordinates.entries.near_zero(x):
             # What is 0 may be so because the slope vanishes there, on whatever side the minimum is.
             nudged = x.copy()
             nudged[place] = NUDGE * self.coordinates.scales[place]
@@ -113,7 +122,7 @@ class Path:
             beyond = [p for p in here if side * (p.value - near.value) > 0.0]
             far = beyond[0] if beyond else None
             best = min(here, key=lambda p: abs(p.zeta - target))
-            if abs(best.zeta - target) < ZETA or (far is not None and self._same(near.value, far.value)):
+            if abs(best.zeta - target) < self.tolerance or (far is not None and self._same(near.value, far.value)):
                 return best, True
             if near.value == bound:
                 return near, False
@@ -138,16 +147,16 @@ class Path:
             return self.coordinates.evaluate(value, x)
 
         deviance, found, inverse, _ = bfgs(evaluate, x, self.inverse, self._noise)
-        beyond = self.coordinates.reversed_signs(found)
+        beyond = self.coordinates.entries.reversed_signs(found)
         if len(beyond) % 2 == 0:
             self.inverse = inverse
             return deviance, found
 
         def inside(x: Array) -> tuple[float, Array]:
-            return evaluate(x) if not len(self.coordinates.reversed_signs(x)) else (np.inf, np.zeros(len(x)))
+            return evaluate(x) if not len(self.coordinates.entries.reversed_signs(x)) else (np.inf, np.zeros(len(x)))
 
         begin, flat, held = x.copy(), found.copy(), self.inverse.copy()
-        begin[self.coordinates.reversed_signs(x)] *= -1.0
+        begin[self.coordinates.entries.reversed_signs(x)] *= -1.0
         flat[beyond] = held[beyond] = held[:, beyond] = 0.0
         tried = [bfgs(inside, begin, self.inverse, self._noise), bfgs(evaluate, flat, held, self._noise)]
         return min(((deviance, x) for deviance, x, *_ in tried), key=lambda pair: pair[0])
@@ -190,7 +199,7 @@ class Path:
     @property
     def _noise(self) -> float:
         """Differences of -2 log L below this are rounding."""
-        return 4e-15 * max(abs(self.deviance), float(self.coordinates.model.n))
+        return self.coordinates.noise(self.deviance)
 
 
 def path_of(
@@ -220,9 +229,22 @@ def path_of(
     places = coordinates(model, parameter, theta)
     value = estimate if np.isfinite(estimate) else 0.0
     x = places.pack(theta, sigma)
-    x[places.near_zero(x)] = 0.0
+    return _begin(places, value, x, deviance, standard_error, ZETA)
+
+
+def generalised_path(fit: GeneralisedFit, parameter: Parameter, estimate: float, standard_error: float) -> Path:
+    """Begin the path of a parameter of a generalised model at the maximum; arguments as those of `path_of`."""
+    places = generalised_coordinates(fit, parameter)
+    value = estimate if np.isfinite(estimate) else 0.0
+    return _begin(places, value, places.start(), fit.objective, standard_error, GENERALISED_ZETA)
+
+
+def _begin(
+    places: AnyCoordinates, value: float, x: Array, deviance: float, standard_error: float, tolerance: float
+) -> Path:
+    x[places.entries.near_zero(x)] = 0.0
     inverse = inverse_curvature(lambda x: places.evaluate(value, x), x, places.scales)
-    return Path(places, Point(value, 0.0, x), deviance, standard_error, inverse, lowest=deviance)
+    return Path(places, Point(value, 0.0, x), deviance, standard_error, inverse, lowest=deviance, tolerance=tolerance)
 
 
 def _interpolate(points: list[Point], target: float) -> float:

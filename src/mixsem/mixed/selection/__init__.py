@@ -1,0 +1,1 @@
+"""Choosing among mixed models: likelihood ratios at the boundary, information criteria, validation, averages."""
