@@ -20,12 +20,13 @@ from .fixed_part import eliminate_random, scaled_effects
 from .rows import EffectRows
 from .system import Factor, factorise, solve
 
-__all__ = ["Mode", "find_mode"]
+__all__ = ["EXACT", "TOLERANCE", "Mode", "find_mode"]
 
 Array = NDArray[np.float64]
 
-#: The iteration ends when a Newton step would raise the penalised log-likelihood by less than half of this.
-TOLERANCE = 1e-13
+#: The iteration ends when a Newton step would raise the penalised log-likelihood by less than half of this: where the
+#: determinant is corrected for the last step, and where it is not.
+TOLERANCE, EXACT = 1e-13, 1e-18
 #: Steps that gain more than this are checked, and shortened if they go too far.
 LARGE = 1e-2
 #: Largest change of a linear predictor after which log-likelihoods of well-behaved links are nearly parabolas.
@@ -90,6 +91,7 @@ def find_mode(
     d: float,
     near: Mode | None = None,
     joint: bool = False,
+    tolerance: float = TOLERANCE,
 ) -> Mode | None:
     """Find the conditional modes; None if the family has no value there, or the iteration does not end.
 
@@ -103,8 +105,10 @@ def find_mode(
         The mode at parameters nearby, from which to start.
     joint
         Whether `beta` is only a start: the joint mode of u and beta is found.
+    tolerance
+        What another Newton step may gain.
     """
-    climb = _Climb(rows, family, lam, d, joint)
+    climb = _Climb(rows, family, lam, d, joint, tolerance)
     if near is not None:
         u = _carried_over(rows, near, lam, rows.offset + rows.X @ beta)
         found = None if u is None else climb.start(u, beta)
@@ -130,6 +134,7 @@ class _Climb:
     lam: Array
     d: float
     joint: bool
+    tolerance: float
 
     def start(self, u: Array, beta: Array) -> Mode | None:
         """Climb from u, and beta."""
@@ -157,7 +162,7 @@ class _Climb:
             eta_new = rows.predictor(rows.offset + rows.X @ beta_new, b_new)
             change, move = u_new - u, eta_new - eta
             gain = float(change @ change + used @ move**2)
-            if gain < TOLERANCE * (1.0 + float(u @ u)) and used is weight:
+            if gain < self.tolerance * (1.0 + float(u @ u)) and used is weight:
                 value = float(family.loglik(y, m, eta_new, d).sum()) + rows.constant
                 return Mode(
                     self.lam, beta_new, d, u_new, b_new, eta_new, score, weight, products, factor, value, move, step

@@ -12,7 +12,7 @@ from ..engine.theta import ThetaMap
 from .families import Family
 from .fixed_part import eliminate_random
 from .laplace import Slope, laplace_slope
-from .modes import Mode, find_mode
+from .modes import EXACT, TOLERANCE, Mode, find_mode
 from .quadrature import integrate, quadrature_slope
 from .rows import EffectRows
 
@@ -93,7 +93,7 @@ class Criterion:
         nowhere = Point(phi, beta, log_d, np.inf, None, None)
         if not np.isfinite(lam).all() or not np.isfinite(beta).all() or abs(log_d) > 50.0:
             return nowhere
-        mode = find_mode(rows, family, lam, beta, float(np.exp(log_d)), self.near, joint)
+        mode = find_mode(rows, family, lam, beta, float(np.exp(log_d)), self.near, joint, TOLERANCE if slope else EXACT)
         if mode is None:
             return nowhere
         self.near, self.steps = mode, self.steps + mode.steps

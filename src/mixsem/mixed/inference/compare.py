@@ -13,6 +13,7 @@ from ...options import require_seed, require_whole
 from ..derived.frame_table import FrameTable
 from ..fit import MixedFit
 from ..judgement.singular import is_singular
+from ..penalties.penalised import refuse_penalised
 from ..selection.comparable import (
     describe,
     labels_of,
@@ -132,6 +133,8 @@ def compare_mixed(
     0         4     NaN      NaN
     1         6  42.837      2.0
     """
+    for fit in fits:
+        refuse_penalised(fit, "a likelihood comparison")
     labels = labels_of(fits, names)
     require_whole("simulate", simulate or 0, 0)
     require_seed(seed)

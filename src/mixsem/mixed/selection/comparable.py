@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError, OptionError, UnsupportedModelError
 from ..estimates import MixedEstimates
+from ..penalties.penalised import refuse_penalised
 from ..require import require_fit
 
 if TYPE_CHECKING:
@@ -68,13 +69,14 @@ def describe(fit: MixedFit) -> str:
 
 
 def require_mixed(fit: object, function: str) -> None:
-    """Refuse what is no fit of `lmer` or `glmer`."""
+    """Refuse what is no fit of `lmer` or `glmer`, or does not maximise its likelihood."""
     if not isinstance(fit, MixedEstimates):
         raise OptionError(
             f"{function}() got {fit.__class__.__name__}",
             allowed="fits of lmer(), or of glmer()",
             todo=f"give the fits themselves: {function}(small, large)",
         )
+    refuse_penalised(fit, f"{function}()")  # type: ignore[arg-type]
 
 
 def require_linear(fit: object, function: str, why: str) -> None:

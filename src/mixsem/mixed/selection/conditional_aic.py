@@ -12,6 +12,7 @@ from ..derived.frame_table import FrameTable
 from ..engine.deviance import decompose, gradient
 from ..engine.theta import ThetaMap
 from ..judgement.singular import boundary
+from ..penalties.penalised import refuse_penalised
 from ..structure.residual_structure import require_plain
 from .comparable import require_linear
 from .reduced_formula import without_zero_variances
@@ -118,6 +119,7 @@ def caic(fit: MixedFit) -> ConditionalAIC:
     import pandas as pd
 
     require_linear(fit, "caic", "the correction is known for normal responses only")
+    refuse_penalised(fit, "caic()")
     require_plain(fit, "the conditional AIC")
     loglik, trace = _conditional_loglik(fit), float(fit.hat_values().sum())
     first, second = _correction(fit)

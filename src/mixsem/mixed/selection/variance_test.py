@@ -12,6 +12,7 @@ from ...options import require_seed, require_whole
 from ..derived.frame_table import FrameTable
 from ..fit import MixedFit
 from ..judgement.singular import term_labels
+from ..penalties.penalised import refuse_penalised
 from ..structure.residual_structure import require_plain
 from .comparable import require_linear
 from .random_nesting import NO_RATIO, mixture_p_value
@@ -80,6 +81,7 @@ def variance_test(fit: MixedFit, term: str | None = None, n: int = 10_000, seed:
     from scipy.stats import chi2
 
     require_linear(fit, "variance_test", "the null distribution is known for normal responses only")
+    refuse_penalised(fit, "variance_test()")
     require_plain(fit, "variance_test()")
     require_whole("n", n, 1)
     require_seed(seed)

@@ -7,8 +7,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,18 +31,23 @@ from ..engine.objective import Objective
 from ..engine.optimise import canonical_solution, step_inside
 from ..engine.quasi_newton import bfgs, inverse_curvature
 from ..engine.threads import few_threads
+from ..estimates import MixedEstimates
 from ..fit import MixedFit
+from ..inference.ddf import is_generalised
 from ..linear import fit_model, objective_of, outer_theta
-from ..require import require_fit
+from ..require import require_any_fit
 from ..structure.residual_rows import correlate
 from .bootstrap_results import MixedBootstrap
+from .draws import BOUNDARY, Draw, named
+from .generalised_bootstrap import GeneralisedReplication
 from .parameters import parameter_values, parameters_of
 
 __all__ = ["bootstrap_mixed"]
 
 Array = NDArray[np.float64]
+AnyReplication: TypeAlias = "Replication | GeneralisedReplication"
 Progress = Callable[[str, int, int], None]
-Statistic = Callable[[MixedFit], Mapping[str, float] | float]
+Statistic = Callable[[Any], Mapping[str, float] | float]
 
 #: Batches of samples per process: each batch takes the model along, and each reports its end.
 BATCHES = 4
@@ -50,22 +55,10 @@ BATCHES = 4
 #: load its kernels. How long the work takes is told by some refits, fewer if they take long; the first loads kernels.
 WORTH_PROCESSES = 20.0
 TRIAL_REFITS, TRIAL_SECONDS = 6, 2.0
-#: A relative standard deviation, or what a correlation leaves of it, below this is called 0.
-BOUNDARY = 1e-4
-
-
-@dataclass(frozen=True)
-class Draw:
-    """One sample: values of the parameters and of the statistic, whether the fit is on a boundary, or why it failed."""
-
-    values: Array
-    statistic: dict[str, float]
-    boundary: bool
-    failure: str = ""
 
 
 def bootstrap_mixed(
-    fit: MixedFit,
+    fit: MixedEstimates,
     n: int = 1000,
     *,
     kind: Literal["parametric"] = "parametric",
@@ -75,7 +68,7 @@ def bootstrap_mixed(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> MixedBootstrap:
-    """Draw data from a mixed model and fit it again; called as ``mixsem.bootstrap(fit, ...)``.
+    """Draw data from a mixed model, linear or generalised, and fit it again; called as ``mixsem.bootstrap(fit, ...)``.
 
     Random effects and residuals are new in each sample; predictors, weights and offset stay. Fits are by REML if `fit`
     is.
@@ -149,7 +142,7 @@ def bootstrap_mixed(
     boundary = np.array([draw.boundary for draw in found])
     notices = _notices(failures, n)
     notify(notices)
-    original = {} if statistic is None else _named(statistic(fit))
+    original = {} if statistic is None else named(statistic(fit))
     return MixedBootstrap(fit, draws, own, original, boundary, failures, entropy, notices)
 
 
@@ -160,9 +153,9 @@ def _notices(failures: tuple[str, ...], n: int) -> tuple[Notice, ...]:
     return (Notice(ConvergenceWarning, f"{len(failures)} of {n} bootstrap samples gave no estimates ({reasons})."),)
 
 
-def _check(fit: MixedFit, n: int, kind: str, start: str, seed: int | None, workers: int) -> int:
+def _check(fit: MixedEstimates, n: int, kind: str, start: str, seed: int | None, workers: int) -> int:
     """Refuse what is not allowed; return the seed, one of its own if none was given."""
-    require_fit(fit, "bootstrap_mixed")
+    require_any_fit(fit, "bootstrap_mixed")
     for name, value, least in (("n", n, 2), ("workers", workers, 1), ("seed", 0 if seed is None else seed, 0)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
             raise OptionError(f"{name}={value!r}", allowed=f"a whole number of at least {least}")
@@ -178,11 +171,11 @@ def _check(fit: MixedFit, n: int, kind: str, start: str, seed: int | None, worke
 
 
 def _batches(
-    fit: MixedFit, statistic: Statistic | None, cold: bool, seeds: list[np.random.SeedSequence], workers: int
+    fit: MixedEstimates, statistic: Statistic | None, cold: bool, seeds: list[np.random.SeedSequence], workers: int
 ) -> Iterator[list[Draw]]:
     """Samples in the order of their seeds, batch after batch."""
     packed = b"" if workers == 1 else _pack(fit, statistic, cold)
-    work = Replication(fit, statistic, cold)
+    work = _replication(fit, statistic, cold)
     seconds = 0.0
     if workers > 1:
         tried, seconds = _trial(work, seeds)
@@ -199,7 +192,7 @@ def _batches(
         yield from (future.result() for future in futures)
 
 
-def _trial(work: Replication, seeds: list[np.random.SeedSequence]) -> tuple[list[Draw], float]:
+def _trial(work: AnyReplication, seeds: list[np.random.SeedSequence]) -> tuple[list[Draw], float]:
     """The first samples, and the seconds that each after the very first took."""
     found, began = [work(seeds[0])], time.perf_counter()
     for seed in seeds[1:TRIAL_REFITS]:
@@ -209,7 +202,13 @@ def _trial(work: Replication, seeds: list[np.random.SeedSequence]) -> tuple[list
     return found, (time.perf_counter() - began) / max(len(found) - 1, 1)
 
 
-def _pack(fit: MixedFit, statistic: Statistic | None, cold: bool) -> bytes:
+def _replication(fit: MixedEstimates, statistic: Statistic | None, cold: bool) -> AnyReplication:
+    if is_generalised(fit):
+        return GeneralisedReplication(fit, statistic, cold)
+    return Replication(cast("MixedFit", fit), statistic, cold)
+
+
+def _pack(fit: MixedEstimates, statistic: Statistic | None, cold: bool) -> bytes:
     """What other processes need."""
     try:
         return pickle.dumps((fit, statistic, cold))
@@ -223,7 +222,7 @@ def _pack(fit: MixedFit, statistic: Statistic | None, cold: bool) -> bytes:
 
 def _work(packed: bytes, seeds: list[np.random.SeedSequence]) -> list[Draw]:
     """A batch in another process."""
-    work = Replication(*pickle.loads(packed))
+    work = _replication(*pickle.loads(packed))
     return [work(seed) for seed in seeds]
 
 
@@ -270,7 +269,7 @@ class Replication:
         if self.statistic is not None:
             y = model.y if model.design.offset is None else model.y + model.design.offset
             again = replace(again, model=replace(again.model, design=replace(model.design, y=y)))
-        statistic = {} if self.statistic is None else _named(self.statistic(again))
+        statistic = {} if self.statistic is None else named(self.statistic(again))
         values = parameter_values(model, again.theta, again.sigma, again.beta, self.parameters)
         return values, again.theta, statistic
 
@@ -290,12 +289,6 @@ class Replication:
             return found.value, objective.theta_map.pick(found.slope)
 
         return value_and_slope
-
-
-def _named(value: Mapping[str, float] | float) -> dict[str, float]:
-    if isinstance(value, Mapping):
-        return {str(key): float(number) for key, number in value.items()}
-    return {"statistic": float(value)}
 
 
 def _on_boundary(model: CompiledMixedModel, theta: Array) -> bool:

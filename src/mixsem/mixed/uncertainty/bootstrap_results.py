@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ...errors import Notice, OptionError
 from ...inference.resampled import resampled_limits
-from ..fit import MixedFit
+from ..estimates import MixedEstimates
 from ..inference.ddf import require_level
 from ..penalties.penalised import is_penalised
 from .confidence import ConfidenceIntervals, intervals_frame, structure_notes
-from .parameters import Parameter, choose_parameters, parameter_values, parameters_of
+from .parameters import Parameter, choose_parameters, fitted_values, parameters_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ class MixedBootstrap:
         Trouble with the samples.
     """
 
-    fit: MixedFit
+    fit: MixedEstimates
     draws: pd.DataFrame
     statistics: pd.DataFrame | None
     original: Mapping[str, float]
@@ -107,7 +107,7 @@ class MixedBootstrap:
         if method not in _WORDS:
             raise OptionError(f"method={method!r}", allowed=", ".join(map(repr, _WORDS)))
         fit, chosen = self.fit, choose_parameters(self.fit.model, which)
-        estimate = parameter_values(fit.model, fit.theta, fit.sigma, fit.beta, chosen)
+        estimate = fitted_values(fit, chosen)
         names = [p.name for p in parameters_of(fit.model)]
         columns = [self.draws.iloc[:, names.index(p.name)].to_numpy() for p in chosen]
         if self.statistics is not None and which is None:

@@ -15,7 +15,7 @@ from .parameters import Parameter
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..fit import MixedFit
+    from ..estimates import MixedEstimates
 
 __all__ = ["ConfidenceIntervals", "intervals_frame", "structure_notes"]
 
@@ -29,7 +29,7 @@ class ConfidenceIntervals(FrameTable):
     Attributes
     ----------
     title, frame, notes
-        The table. `frame` has parameter, kind (``"sd"``, ``"cor"``, ``"sigma"``, ``"fixed"``), estimate, lower, upper;
+        The table. `frame` has parameter, kind (``"sd"``, ``"cor"``, ``"sigma"``, ``"dispersion"``, ``"fixed"``), estimate, lower, upper;
         `notes` say how limits were found and which of them are bounds.
     method
         ``"profile"``, ``"wald"`` or ``"bootstrap"``.
@@ -41,7 +41,7 @@ class ConfidenceIntervals(FrameTable):
     level: float
 
 
-def structure_notes(fit: MixedFit) -> tuple[str, ...]:
+def structure_notes(fit: MixedEstimates) -> tuple[str, ...]:
     """That parameters of a residual structure have no intervals, and what sigma is with it; nothing without one."""
     if fit.residual is None:
         return ()

@@ -1,4 +1,4 @@
-"""Confidence intervals of a linear mixed model: by profile likelihood, Wald's, or by parametric bootstrap."""
+"""Confidence intervals of a mixed model: by profile likelihood, Wald's, or by parametric bootstrap."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 
 from ...errors import OptionError, did_you_mean
-from ..fit import MixedFit
+from ..estimates import MixedEstimates
 from ..inference.ddf import Ddf, Inference, inference_of, require_level, t_table
-from ..require import require_fit
+from ..require import require_any_fit
 from .confidence import ConfidenceIntervals, intervals_frame, structure_notes
-from .parameters import choose_parameters, parameter_values
+from .parameters import choose_parameters, fitted_values
 
 __all__ = ["confint"]
 
@@ -22,12 +22,12 @@ Progress = Callable[[str, int, int], None]
 
 
 def confint(
-    fit: MixedFit,
+    fit: MixedEstimates,
     method: Method = "profile",
     *,
     level: float = 0.95,
     which: str | Sequence[str] | None = None,
-    ddf: Ddf | Inference = "satterthwaite",
+    ddf: Ddf | Inference | None = None,
     n: int = 1000,
     seed: int | None = 0,
     workers: int = 1,
@@ -46,10 +46,12 @@ def confint(
     level
         Confidence level.
     which
-        Parameters: ``"random"`` (standard deviations, correlations and sigma), ``"fixed"``, or names such as
+        Parameters: ``"random"`` (standard deviations, correlations and sigma or the parameter of a family), ``"fixed"``,
+        or names such as
         ``"sd_Days|Subject"``; all by default.
     ddf
-        For ``"wald"``: ``"satterthwaite"``, ``"kenward-roger"``, or ``"none"`` for z.
+        For ``"wald"``: ``"satterthwaite"``, the default for linear models; ``"kenward-roger"``; ``"none"`` for z, all
+        that generalised models have.
     n, seed, workers
         For ``"bootstrap"``, see `bootstrap_mixed`. What a method does not use is refused.
     progress
@@ -84,7 +86,7 @@ def confint(
     5                        Days    7.36   13.58
     """
     require_level(level)
-    require_fit(fit, "confint")
+    require_any_fit(fit, "confint")
     _refuse_unused(method, ddf, n, seed, workers)
     if method == "profile":
         from .profile import profile_intervals
@@ -105,11 +107,11 @@ def confint(
     )
 
 
-def _refuse_unused(method: str, ddf: Ddf | Inference, n: int, seed: int | None, workers: int) -> None:
+def _refuse_unused(method: str, ddf: Ddf | Inference | None, n: int, seed: int | None, workers: int) -> None:
     """Refuse options that mean nothing for a method, which would pass unnoticed."""
     drawing = {"n": n != 1000, "seed": seed != 0, "workers": workers != 1}
-    given = {"profile": {"ddf": ddf != "satterthwaite", **drawing}, "wald": drawing}.get(
-        method, {"ddf": ddf != "satterthwaite"}
+    given = {"profile": {"ddf": ddf is not None, **drawing}, "wald": drawing}.get(
+        method, {"ddf": ddf is not None}
     )
     unused = [f"{name}=" for name, set_by_user in given.items() if set_by_user]
     if unused and method in METHODS:
@@ -121,7 +123,9 @@ def _refuse_unused(method: str, ddf: Ddf | Inference, n: int, seed: int | None, 
         )
 
 
-def _wald(fit: MixedFit, which: str | Sequence[str] | None, level: float, ddf: Ddf | Inference) -> ConfidenceIntervals:
+def _wald(
+    fit: MixedEstimates, which: str | Sequence[str] | None, level: float, ddf: Ddf | Inference | None
+) -> ConfidenceIntervals:
     """Estimate and standard error; no limits for standard deviations and correlations."""
     chosen = choose_parameters(fit.model, which)
     known = inference_of(fit, ddf)
@@ -137,6 +141,6 @@ def _wald(fit: MixedFit, which: str | Sequence[str] | None, level: float, ddf: D
             f" on a bound. Use method='{'profile' if fit.residual is None else 'bootstrap'}'."
         )
     notes += structure_notes(fit)
-    estimates = parameter_values(fit.model, fit.theta, fit.sigma, fit.beta, chosen)
+    estimates = fitted_values(fit, chosen)
     frame = intervals_frame(chosen, estimates, lower, upper)
     return ConfidenceIntervals(f"{100 * level:g}% Wald intervals", frame, tuple(notes), "wald", level)

@@ -13,9 +13,10 @@ from ...errors import OptionError, did_you_mean, enumerate_briefly
 
 if TYPE_CHECKING:
     from ..engine.model import CompiledMixedModel
+    from ..estimates import MixedEstimates
     from ..generalised.model import CompiledGeneralisedModel
 
-__all__ = ["Kind", "Parameter", "choose_parameters", "parameter_values", "parameters_of"]
+__all__ = ["Kind", "Model", "Parameter", "choose_parameters", "fitted_values", "parameter_values", "parameters_of"]
 
 Array = NDArray[np.float64]
 Kind = Literal["sd", "cor", "sigma", "dispersion", "fixed"]
@@ -98,6 +99,12 @@ def parameter_values(
             lam, size = lambdas[p.term], norms[p.term][p.row] * norms[p.term][p.column]
             values[i] = np.clip(lam[p.row] @ lam[p.column] / size, -1.0, 1.0) if size > 0.0 else np.nan
     return values
+
+
+def fitted_values(fit: MixedEstimates, parameters: Sequence[Parameter]) -> Array:
+    """Values of parameters in a fit."""
+    dispersion = getattr(fit, "dispersion", None)
+    return parameter_values(fit.model, fit.theta, fit.sigma, fit.beta, parameters, dispersion)
 
 
 def choose_parameters(model: Model, which: str | Sequence[str] | None) -> tuple[Parameter, ...]:

@@ -12,14 +12,16 @@ from scipy.special import ndtri
 
 from ...errors import ConvergenceWarning, Notice, OptionError, UnsupportedModelError, notify
 from ..engine.threads import few_threads
+from ..estimates import MixedEstimates
 from ..fit import MixedFit
-from ..inference.ddf import require_level
+from ..inference.ddf import is_generalised, require_level
 from ..linear import fit_model
 from ..penalties.penalised import refuse_penalised
-from ..require import require_fit
+from ..require import require_any_fit
 from .confidence import ConfidenceIntervals, intervals_frame
-from .parameters import Parameter, choose_parameters, parameter_values, parameters_of
-from .profile_paths import Path, Point, path_of
+from .generalised_coordinates import GeneralisedCoordinates
+from .parameters import Parameter, choose_parameters, fitted_values, parameter_values, parameters_of
+from .profile_paths import Path, Point, generalised_path, path_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +58,7 @@ class Profile:
         Whether the fit that was profiled was one by REML, so that its estimates are others.
     """
 
-    fit: MixedFit
+    fit: MixedEstimates
     frame: pd.DataFrame
     level: float
     paths: tuple[Path, ...]
@@ -97,7 +99,7 @@ class Profile:
 
 
 def profile(
-    fit: MixedFit,
+    fit: MixedEstimates,
     which: str | Sequence[str] | None = None,
     *,
     level: float = 0.99,
@@ -142,7 +144,7 @@ def profile(
 
     Notes
     -----
-    A constrained fit reads no rows: with a fixed effect held at v the response is y - v x_j, so that all cross-products
+    A constrained fit of a linear model reads no rows: with a fixed effect held at v the response is y - v x_j, so that all cross-products
     follow from those of the model; standard deviations and correlations are coordinates of the covariance factors.
 
     Examples
@@ -163,7 +165,7 @@ def profile(
         raise OptionError(f"points={points!r}", allowed="a whole number, 2 or more")
     fitted, chosen = _by_ml(fit), choose_parameters(fit.model, which)
     visited: list[tuple[Path, list[Point]]] = []
-    with few_threads(len(fitted.model.products.tail)):
+    with few_threads(_dense(fitted)):
         paths = _paths(fitted, chosen)
         for path in paths:
             ends = [path.reach(side * cut)[0] for side in (-1.0, 1.0)]
@@ -180,11 +182,11 @@ def profile(
 
 
 def profile_intervals(
-    fit: MixedFit, which: str | Sequence[str] | None, level: float, progress: Progress | None = None
+    fit: MixedEstimates, which: str | Sequence[str] | None, level: float, progress: Progress | None = None
 ) -> ConfidenceIntervals:
     """Profile likelihood intervals without the points in between; see `confint`."""
     fitted, chosen = _by_ml(fit), choose_parameters(fit.model, which)
-    with few_threads(len(fitted.model.products.tail)):
+    with few_threads(_dense(fitted)):
         paths = _paths(fitted, chosen)
         found = _intervals(fit, paths, require_level(level), _REML_NOTES if fit.reml else (), progress)
     notify(_notices(paths))
@@ -200,8 +202,21 @@ def cutoff(level: float) -> float:
     return float(ndtri(0.5 + 0.5 * level))
 
 
-def _by_ml(fit: MixedFit) -> MixedFit:
-    require_fit(fit, "profile")
+def _dense(fit: MixedEstimates) -> int:
+    """Size of the dense part of the system."""
+    return fit.model.rows.layout.blocks.n_tail if is_generalised(fit) else len(fit.model.products.tail)
+
+
+def _by_ml(fit: MixedEstimates) -> MixedEstimates:
+    require_any_fit(fit, "profile")
+    if is_generalised(fit):
+        if fit.n_agq == 0:
+            raise UnsupportedModelError(
+                "the profile of a fit with n_agq=0, which is not at the maximum of its likelihood",
+                allowed="fits by Laplace's approximation or quadrature",
+                todo="profile fit.update(n_agq=1)",
+            )
+        return fit
     refuse_penalised(fit, "the likelihood profile")
     if fit.residual is not None:
         raise UnsupportedModelError(
@@ -214,31 +229,34 @@ def _by_ml(fit: MixedFit) -> MixedFit:
     return fit_model(replace(fit.specification, reml=False), fit.model, fit.theta)
 
 
-def _paths(fit: MixedFit, parameters: Sequence[Parameter]) -> tuple[Path, ...]:
+def _paths(fit: MixedEstimates, parameters: Sequence[Parameter]) -> tuple[Path, ...]:
     """Paths that begin at the fit, with a guess of the standard errors."""
     model = fit.model
-    values = parameter_values(model, fit.theta, fit.sigma, fit.beta, parameters)
-    fixed = fit.sigma * np.sqrt(np.diagonal(fit.state.unscaled_vcov))
+    values = fitted_values(fit, parameters)
+    fixed = fit.se.to_numpy()
     paths = []
     for p, value in zip(parameters, values, strict=True):
         if p.kind == "fixed":
             guess = fixed[p.row]
-        elif p.kind == "sigma":
+        elif p.kind in ("sigma", "dispersion"):
             guess = value / np.sqrt(2.0 * model.n)
         else:
-            shape, scale = model.theta_map.terms[p.term], model.products.scaling.random[p.term]
-            size = 1.0 / np.sqrt(2.0 * model.products.layout.n_levels[shape.factor])
+            shape, scale = model.theta_map.terms[p.term], model.scaling.random[p.term]
+            size = 1.0 / np.sqrt(2.0 * len(fit.design.factors[shape.factor].levels))
             least = 0.1 * fit.sigma / float(np.hypot(scale.center[p.row], scale.scale[p.row]))
             guess = size * (max(value, least) if p.kind == "sd" else 1.0)
-        paths.append(path_of(model, p, float(value), fit.theta, fit.sigma, fit.objective, float(guess)))
+        if is_generalised(fit):
+            paths.append(generalised_path(fit, p, float(value), float(guess)))
+        else:
+            paths.append(path_of(model, p, float(value), fit.theta, fit.sigma, fit.objective, float(guess)))
     return tuple(paths)
 
 
 def _intervals(
-    fit: MixedFit, paths: Sequence[Path], level: float, notes: tuple[str, ...], progress: Progress | None = None
+    fit: MixedEstimates, paths: Sequence[Path], level: float, notes: tuple[str, ...], progress: Progress | None = None
 ) -> ConfidenceIntervals:
     parameters = [path.parameter for path in paths]
-    estimates = parameter_values(fit.model, fit.theta, fit.sigma, fit.beta, parameters)
+    estimates = fitted_values(fit, parameters)
     limits = np.empty((len(paths), 2))
     for i, path in enumerate(paths):
         for j, side in enumerate((-1.0, 1.0)):
@@ -258,7 +276,7 @@ def _intervals(
     )
 
 
-def _frame(fit: MixedFit, visited: Sequence[tuple[Path, Sequence[Point]]]) -> pd.DataFrame:
+def _frame(fit: MixedEstimates, visited: Sequence[tuple[Path, Sequence[Point]]]) -> pd.DataFrame:
     """One row per constrained fit, with the values of all parameters."""
     import pandas as pd
 
@@ -269,8 +287,13 @@ def _frame(fit: MixedFit, visited: Sequence[tuple[Path, Sequence[Point]]]) -> pd
     return frame.join(pd.DataFrame(np.array(rows).reshape(-1, len(every)), columns=[p.name for p in every]))
 
 
-def _row(fit: MixedFit, path: Path, point: Point, every: Sequence[Parameter]) -> Array:
+def _row(fit: MixedEstimates, path: Path, point: Point, every: Sequence[Parameter]) -> Array:
     held, places = path.parameter, path.coordinates
+    if isinstance(places, GeneralisedCoordinates):
+        own_theta, own_beta, d = places.values(point.value, point.x)
+        values = parameter_values(fit.model, own_theta, 1.0, own_beta, every, d)
+        values[list(every).index(held)] = point.value
+        return values
     theta, sigma = places.theta(point.value, point.x), places.sigma(point.value, point.x)
     beta = replace(fit.model, products=places.products(point.value)).state(theta).beta
     if held.kind == "fixed":
