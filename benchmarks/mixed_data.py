@@ -1,4 +1,4 @@
-"""The problems of `mixed.py`: seeded data of the shapes that users of mixed models have, and a plain dense judge.
+"""The problems of `mixed.py`, and what those of `generalised.py` are made of: seeded data of the shapes that users of mixed models have, and a plain dense judge.
 
 Data go to a folder of raw little-endian columns that Python and R read alike, with a `problem.json` beside them. A
 factor's column has codes from 0; its levels are the texts 1, 2, ....
@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PROBLEMS", "Columns", "Problem", "dense_fit", "insteval_from", "store"]
+__all__ = ["PROBLEMS", "Columns", "Problem", "codes", "dense_fit", "group_codes", "insteval_from", "store"]
 
 Array = NDArray[np.float64]
 #: Columns by name; those of int32 are codes of factors.
@@ -39,11 +40,20 @@ class Problem:
     fixed: str = "x1 + x2"
     plain: str = ""
     same: dict[str, str] = field(default_factory=dict)
+    response: str = "y"
 
     def formulas(self) -> dict[str, str]:
         """The model in lme4's words, and with every grouping a column of its own."""
-        start = f"y ~ {self.fixed} + "
+        start = f"{self.response} ~ {self.fixed} + "
         return {"formula": start + self.bars, "plain": start + (self.plain or self.bars)}
+
+    def facts(self) -> dict[str, Any]:
+        """What else programs need to know."""
+        return {}
+
+    def shown(self) -> str:
+        """The model for a reader."""
+        return f"`{self.formulas()['formula']}`"
 
     def columns(self, seed: int, *, small: bool) -> Columns:
         """Draw."""
@@ -161,8 +171,17 @@ def store(problem: Problem, columns: Columns, folder: Path) -> None:
         factor = column.dtype == np.int32
         kinds[name] = int(column.max()) + 1 if factor else 0
         column.astype("<i4" if factor else "<f8").tofile(folder / f"{name}.bin")
-    record = {"n": len(columns["y"]), "levels": kinds, "same": problem.same, **problem.formulas()}
+    n = len(next(iter(columns.values())))
+    record = {"n": n, "levels": kinds, "same": problem.same, **problem.formulas(), **problem.facts()}
     (folder / "problem.json").write_text(json.dumps(record), encoding="utf-8")
+
+
+def group_codes(group: str, columns: Columns) -> NDArray[np.int64]:
+    """The level of each row in a grouping, which may be an interaction."""
+    code = np.zeros(len(columns[group.split(":")[0]]), int)
+    for name in group.split(":"):
+        code = code * (int(columns[name].max()) + 1) + columns[name]
+    return code
 
 
 def dense_fit(
@@ -176,9 +195,7 @@ def dense_fit(
     X = np.column_stack([np.ones(n), *(columns[name] for name in problem.fixed.split(" + "))]).astype(float)
     V = np.eye(n)
     for left, group in re.findall(r"\((\w+) \| ([\w:]+)\)", problem.plain or problem.bars):
-        code = np.zeros(n, int)
-        for name in group.split(":"):
-            code = code * (int(columns[name].max()) + 1) + columns[name]
+        code = group_codes(group, columns)
         Z = np.ones((n, 1)) if left == "1" else np.column_stack([np.ones(n), columns[left]])
         half = Z @ np.asarray(factors[problem.same.get(group, group)])
         V += np.where(code[:, None] == code, half @ half.T, 0.0)

@@ -1,4 +1,4 @@
-"""Tables of `mixed.py`: on the console and as a Markdown page."""
+"""Tables of `mixed.py` and `generalised.py`: on the console and as a Markdown page."""
 
 from __future__ import annotations
 
@@ -8,14 +8,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Row", "markdown", "table"]
+__all__ = ["OURS", "Page", "Row", "markdown", "ours_beside", "table"]
 
 OURS = "mixsem"
 
 
 @dataclass(frozen=True)
+class Page:
+    """What a page says before its tables."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Row:
-    """One program's fit of one problem: medians of seconds and MiB, estimates, or why there is none."""
+    """One program's fit of one problem: medians of seconds and MiB, estimates, or why there is none.
+
+    ``errors`` says whether the time contains that of standard errors.
+    """
 
     program: str
     cpu: float | None = None
@@ -29,22 +40,34 @@ class Row:
     estimates: tuple[float, ...] = ()
     repeats: int = 0
     remark: str = ""
+    errors: bool = False
+
+    @property
+    def ours(self) -> bool:
+        """Whether the program is ours, with standard errors or without."""
+        return self.program.split(",")[0] == OURS
 
 
 HEAD = ("program", "CPU s", "wall s", "ours / its CPU", "evaluations", "above the best", "peak MiB", "load s", "runs")
 
 
+def ours_beside(row: Row, fitted: Sequence[Row]) -> Row | None:
+    """That of our fits which does what a peer's does: with standard errors where that has them and ours are timed."""
+    ours = [other for other in fitted if other.ours]
+    return next((other for other in ours if other.errors == row.errors), ours[0] if ours else None)
+
+
 def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     """The table of one problem as text, without its head."""
     fitted = [row for row in rows if row.criterion is not None]
-    ours = next((row for row in fitted if row.program == OURS), None)
     best = min((row.criterion for row in fitted), default=0.0)
     lines = []
     for row in rows:
         if row.criterion is None:
             lines.append((row.program, *[""] * (len(HEAD) - 2), row.remark))
             continue
-        ratio = "" if ours is None or row is ours else f"{ours.cpu / row.cpu:.2f}"
+        ours = ours_beside(row, fitted)
+        ratio = "" if ours is None or row.ours else f"{ours.cpu / row.cpu:.2f}"
         count = "" if row.evaluations is None else str(row.evaluations)
         count += f" + {row.gradients} gradients" if row.gradients else ""
         excess = f"{max(row.criterion - best, 0.0):.0e}" if row.criterion - best > 1e-8 else "0"
@@ -75,6 +98,7 @@ def processor() -> str:
 
 
 def markdown(
+    page: Page,
     problems: Mapping[str, Sequence[Row]],
     formulas: Mapping[str, str],
     versions: Mapping[str, str],
@@ -84,14 +108,9 @@ def markdown(
     """The page: how it was measured, and one table per problem."""
     programs = ", ".join(f"{name} {version}" for name, version in versions.items())
     text = [
-        "# Speed of linear mixed models",
+        f"# {page.title}",
         "",
-        "Written by `benchmarks/mixed.py`. REML fits of simulated data with two covariates, every program with its",
-        "default options and each fit in a process of its own; programs took turns, the numbers are medians over the",
-        "runs. CPU seconds (all threads) and wall seconds are those of the call from data frame to fitted model;",
-        "`load` is what a process needs before: imports and a first small fit. `above the best` is the REML criterion",
-        "at the program's estimates, less the lowest of all, computed by one function for all programs. Peak memory is",
-        "what the fit adds to the process.",
+        page.text,
         "",
         f"- Machine: {processor()}, {os.cpu_count()} cores, {platform.system()}; {day}",
         f"- Programs: {programs} (ours on Python {platform.python_version()})",
@@ -102,7 +121,7 @@ def markdown(
             f" take {compiled[1]:.1f} s in a later process"
         )
     for title, rows in problems.items():
-        text += ["", f"## {title}", "", f"`{formulas[title]}`", ""]
+        text += ["", f"## {title}", "", formulas[title], ""]
         text.append("| " + " | ".join(HEAD) + " |")
         text.append("|---" + "|--:" * (len(HEAD) - 1) + "|")
         for line in cells(rows):

@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from .mixed.judgement.all_fit import AllFit, all_fit
     from .mixed.judgement.continuation import refit
     from .mixed.judgement.convergence import ConvergenceCheck, check_convergence
+    from .mixed.judgement.quadrature_check import check_quadrature
     from .mixed.judgement.re_pca import re_pca
     from .mixed.judgement.singular import is_singular
     from .mixed.linear import LinearMixedModel, lmer
@@ -142,7 +143,8 @@ __all__ = [
     "SEMFit", "SampleMoments", "Sampling", "ScoreTest", "SelectionBootstrap", "Stability", "StandardErrors",
     "StructuralMixture", "VarCorr", "WaldTests", "aic_table", "align", "all_fit", "alternatives", "anova",
     "augment", "average_predictions", "bayes", "bayes_fit_measures", "bootstrap", "bootstrap_lrt", "caic", "cfa",
-    "check_convergence", "check_design", "check_missing", "check_overdispersion", "choose_clusters",
+    "check_convergence", "check_design", "check_missing", "check_overdispersion", "check_quadrature",
+    "choose_clusters",
     "choose_prior_variance", "classification", "cluster_robust", "clusters", "compare", "compare_groups",
     "compare_pooling", "confint", "contrast", "cross_validate", "data", "diagnostics", "distal", "emmeans",
     "equations", "errors", "explain", "factor_moments", "factor_scores", "factors", "find_noninvariance",
@@ -219,6 +221,7 @@ _NAMES = {
     "mixed.uncertainty.profile": "Profile profile",
     "mixed.variance": "icc variance_shares",
     "mixed.derived.random_effects": "RandomEffects",
+    "mixed.judgement.quadrature_check": "check_quadrature",
     "mixed.judgement.re_pca": "re_pca",
     "mixed.selection.aic_table": "aic_table",
     "mixed.selection.averaging": "average_predictions",

@@ -5,10 +5,12 @@ Importing this module teaches `bootstrap` what to do with fits of `lmer` and `gl
 
 from __future__ import annotations
 
-from .mixed.estimates import MixedEstimates
+from .mixed.fit import MixedFit
+from .mixed.generalised.fit import GeneralisedFit
 from .mixed.uncertainty.bootstrap import bootstrap_mixed
 from .mixtures.bootstrap import bootstrap
 
 __all__ = ["bootstrap"]
 
-bootstrap.register(MixedEstimates)(bootstrap_mixed)
+bootstrap.register(MixedFit)(bootstrap_mixed)
+bootstrap.register(GeneralisedFit)(bootstrap_mixed)

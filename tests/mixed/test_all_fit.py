@@ -111,14 +111,14 @@ def test_a_structure_of_the_residuals_has_one_search():
 
 
 def test_why_a_method_failed_is_told(fit, monkeypatch):
-    honest = all_fit_module.fit_model
+    honest = all_fit_module.fit_again
 
-    def sometimes(specification, model, start=None):
-        if specification.optimizer.method == "tnc":
+    def sometimes(fit, optimizer, start):
+        if optimizer.method == "tnc":
             raise ValueError("nothing there")
-        return honest(specification, model, start)
+        return honest(fit, optimizer, start)
 
-    monkeypatch.setattr(all_fit_module, "fit_model", sometimes)
+    monkeypatch.setattr(all_fit_module, "fit_again", sometimes)
     found = mx.all_fit(fit, ["bfgs", "tnc"])
     assert found.frame["verdict"].tolist() == ["same", "failed"]
     assert found.failures == {"tnc": "nothing there"}

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from ..errors import OptionError
 from .estimates import MixedEstimates
 from .fit import MixedFit
 
-__all__ = ["require_any_fit", "require_fit"]
+if TYPE_CHECKING:
+    from .generalised.fit import GeneralisedFit
+
+__all__ = ["AnyFit", "require_any_fit", "require_fit"]
+
+#: A fit of `lmer` or `glmer`.
+AnyFit: TypeAlias = "MixedFit | GeneralisedFit"
 
 
 def require_fit(fit: object, function: str) -> None:

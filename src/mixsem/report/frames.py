@@ -13,6 +13,8 @@ from ..errors import OptionError
 from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import BlockFit, MeasurementFit
 from ..mixed.fit import MixedFit
+from ..mixed.generalised.fit import GeneralisedFit
+from ..mixed.require import AnyFit
 from ..mixtures.errors import StandardErrors
 from ..mixtures.known import known_errors
 from ..mixtures.linear import normal_tests, standard_error
@@ -55,7 +57,8 @@ def tidy(fit: object) -> pd.DataFrame:
         Of a `MixedFit`: ``effect`` (``"fixed"``, or ``"ran_pars"`` for standard deviations and correlations),
         ``group``, ``term`` (as in broom.mixed: ``"sd__Days"``, ``"cor__(Intercept).Days"``, ``"sd__Observation"``),
         ``estimate``, and of fixed effects ``se``, ``df`` (Satterthwaite), ``statistic`` (t), ``p_value``, ``lower``,
-        ``upper`` (95%).
+        ``upper`` (95%). Of a `GeneralisedFit` the same, with z in the place of t, and the family's ``"dispersion"`` or
+        ``"size"``, if it has one, in that of the residual.
         Of a `MixtureFit`: ``cluster``, ``outcome``, ``predictor``, ``estimate``, ``se``, ``z``, ``p_value``,
         ``lower``, ``upper`` (95% interval), ``equal`` (the same in all clusters), ``fixed``, ``group_specific`` (free
         in every group: the estimate is the mean over the cluster's groups); the predictor of an intercept is ``"1"``.
@@ -115,22 +118,23 @@ def glance(fit: object) -> pd.DataFrame:
     raise _unknown(fit, "glance")
 
 
-def augment(fit: MixedFit, *, hat: bool = False) -> pd.DataFrame:
-    """Return the rows of a linear mixed model with what the fit says of each.
+def augment(fit: AnyFit, *, hat: bool = False) -> pd.DataFrame:
+    """Return the rows of a mixed model with what the fit says of each.
 
     Parameters
     ----------
     fit
-        A linear mixed model.
+        A linear or generalised mixed model.
     hat
-        Whether to add leverages, which take a little longer.
+        Whether to add leverages, which take a little longer; of linear models only.
 
     Returns
     -------
     pandas.DataFrame
         The complete rows of the columns in use; then ``.fitted`` (random effects included), ``.residual`` (response
-        less that), ``.fixed`` (fixed effects and offset alone), and ``.hat`` if asked for. The index is the position
-        of each row in the table that was given.
+        less that), ``.fixed`` (fixed effects and offset alone), and ``.hat`` if asked for. Of a generalised model
+        ``.fitted`` is a mean, ``.fixed`` on the scale of the link, and ``.linear`` the whole linear predictor. The
+        index is the position of each row in the table that was given.
 
     Raises
     ------
@@ -146,8 +150,8 @@ def augment(fit: MixedFit, *, hat: bool = False) -> pd.DataFrame:
     0    249.56     0     308   253.66      -4.10  251.41
     1    258.70     1     308   273.33     -14.63  261.87
     """
-    if not isinstance(fit, MixedFit):
-        raise no_such_result(fit, "augment", (MixedFit,))
+    if not isinstance(fit, MixedFit | GeneralisedFit):
+        raise no_such_result(fit, "augment", (MixedFit, GeneralisedFit))
     return mixed_augment(fit, hat=hat)
 
 
@@ -282,7 +286,9 @@ glance.register(MultilevelFit, multilevel_glance)
 tidy.register(BayesianFit, bayesian_parameters)
 glance.register(BayesianFit, bayesian_glance)
 tidy.register(MixedFit, mixed_parameters)
+tidy.register(GeneralisedFit, mixed_parameters)
 glance.register(MixedFit, mixed_glance)
+glance.register(GeneralisedFit, mixed_glance)
 tidy.register(SEMFit, equation_parameters)
 tidy.register(SAMFit, equation_parameters)
 glance.register(SAMFit, two_step_glance)

@@ -1,4 +1,4 @@
-"""Linear mixed models as data frames: parameters, one line per model, one line per row."""
+"""Mixed models as data frames: parameters, one line per model, one line per row."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import OptionError
 from ..mixed.fit import MixedFit
+from ..mixed.inference.ddf import is_generalised
+from ..mixed.require import AnyFit
 from .mixed_summary import has_converged
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ __all__ = ["mixed_augment", "mixed_glance", "mixed_parameters"]
 _COLUMNS = ("effect", "group", "term", "estimate", "se", "df", "statistic", "p_value", "lower", "upper")
 
 
-def mixed_parameters(fit: MixedFit) -> pd.DataFrame:
+def mixed_parameters(fit: AnyFit) -> pd.DataFrame:
     """Fixed effects with tests and limits, then standard deviations and correlations, named as broom.mixed does.
 
     Examples
@@ -39,7 +42,10 @@ def mixed_parameters(fit: MixedFit) -> pd.DataFrame:
     import pandas as pd
 
     records = [*_fixed(fit), *(record for term in fit.varcorr.terms for record in _random(term))]
-    records.append(_parameter("Residual", "sd__Observation", fit.sigma))
+    if isinstance(fit, MixedFit):
+        records.append(_parameter("Residual", "sd__Observation", fit.sigma))
+    elif fit.varcorr.dispersion is not None:
+        records.append(_parameter("Residual", *fit.varcorr.dispersion))
     if fit.residual is not None:
         records += [_parameter("Residual", str(name), value) for name, value in fit.residual.parameters.items()]
     frame = pd.DataFrame(records, columns=list(_COLUMNS))
@@ -47,12 +53,13 @@ def mixed_parameters(fit: MixedFit) -> pd.DataFrame:
     return frame.assign(group=pd.Series([record["group"] for record in records], dtype=object))
 
 
-def _fixed(fit: MixedFit) -> list[dict[str, object]]:
+def _fixed(fit: AnyFit) -> list[dict[str, object]]:
     from ..mixed.inference.ddf import inference_of, t_table
 
     if not fit.model.p:
         return []
-    tests = t_table(inference_of(fit), np.eye(fit.model.p)).rename(columns={"t": "statistic"}).to_dict("records")
+    frame = t_table(inference_of(fit), np.eye(fit.model.p))
+    tests = frame.rename(columns={"t": "statistic", "z": "statistic"}).to_dict("records")
     return [
         {"effect": "fixed", "group": None, "term": name, **{str(k): v for k, v in test.items()}}
         for name, test in zip(fit.design.fixed_names, tests, strict=True)
@@ -72,7 +79,7 @@ def _parameter(group: str, term: str, estimate: float) -> dict[str, object]:
     return {"effect": "ran_pars", "group": group, "term": term, "estimate": estimate}
 
 
-def mixed_glance(fit: MixedFit) -> pd.DataFrame:
+def mixed_glance(fit: AnyFit) -> pd.DataFrame:
     """One row: sizes, criterion, information criteria, how the search went.
 
     Examples
@@ -90,7 +97,7 @@ def mixed_glance(fit: MixedFit) -> pd.DataFrame:
 
     record = {
         "nobs": fit.nobs,
-        "sigma": fit.sigma,
+        **_kind(fit),
         "loglik": fit.loglik,
         "reml": fit.reml,
         "criterion": fit.objective,
@@ -106,13 +113,25 @@ def mixed_glance(fit: MixedFit) -> pd.DataFrame:
     return pd.DataFrame([record])
 
 
-def mixed_augment(fit: MixedFit, *, hat: bool = False) -> pd.DataFrame:
+def _kind(fit: AnyFit) -> dict[str, object]:
+    """The residual standard deviation; of generalised models the family, its parameter and the quadrature."""
+    if not is_generalised(fit):
+        return {"sigma": fit.sigma}
+    value = np.nan if fit.dispersion is None else fit.dispersion
+    return {"family": fit.family.name, "link": fit.family.link.name, "n_agq": fit.n_agq, "dispersion": value}
+
+
+def mixed_augment(fit: AnyFit, *, hat: bool = False) -> pd.DataFrame:
     """The rows of the fit with what it says of them; the index is their position in the table."""
     rows = fit.design.rows
     frame = fit.design.frame.copy() if rows is None else fit.design.frame.set_axis(rows, axis="index")
     frame[".fitted"] = fit.fitted
-    frame[".residual"] = fit.residuals()
+    frame[".residual"] = fit.residuals("response")
     frame[".fixed"] = fit.fixed_part
+    if not isinstance(fit, MixedFit):
+        if hat:
+            raise OptionError("hat=True for a generalised model", allowed="linear mixed models", todo="leave hat= out")
+        return frame.assign(**{".linear": fit.linear_predictor})
     if hat:
         frame[".hat"] = fit.hat_values()
     return frame

@@ -36,7 +36,13 @@ _REFERENCES = {
 
 
 def write_mixed(
-    results: MixedResults, folder: str | Path, *, title: str = "", source: str = "", command: str = ""
+    results: MixedResults,
+    folder: str | Path,
+    *,
+    title: str = "",
+    source: str = "",
+    command: str = "",
+    page: str | None = None,
 ) -> dict[str, Path]:
     """Write the result files of a mixed model to a folder: all of them or none.
 
@@ -52,6 +58,8 @@ def write_mixed(
         Where the data came from.
     command
         Command line that repeats the analysis.
+    page
+        Another report in the place of `mixed_report`; `title`, `source` and `command` stand in it already.
 
     Raises
     ------
@@ -59,7 +67,7 @@ def write_mixed(
         If the folder cannot be written; then nothing has changed.
     """
     texts = {
-        "report.html": mixed_report(results, title=title, source=source, command=command),
+        "report.html": mixed_report(results, title=title, source=source, command=command) if page is None else page,
         "fixed.csv": _csv(results.fixed_frame),
         "random.csv": _csv(results.fit.ranef.frame),
         "varcorr.csv": _csv(results.variance_frame),

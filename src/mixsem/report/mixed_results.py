@@ -11,6 +11,7 @@ import numpy as np
 from ..mixed.fit import MixedFit
 from ..mixed.inference.ddf import CoefficientTable, Ddf, Inference, coefficient_table, inference_of
 from ..mixed.inference.f_tables import FTable, f_table
+from ..mixed.require import AnyFit
 from ..mixed.uncertainty.confidence import ConfidenceIntervals
 from ..mixed.uncertainty.intervals import confint as confidence_intervals
 from ..mixed.uncertainty.parameters import parameters_of
@@ -49,7 +50,7 @@ class MixedResults:
         Columns that came as arguments.
     """
 
-    fit: MixedFit
+    fit: AnyFit
     inference: Inference
     fixed: CoefficientTable
     terms: FTable | None
@@ -109,11 +110,12 @@ class MixedResults:
             k = len(term.names)
             pairs = [(a, b) for a in range(k) for b in range(a + 1, k)] if term.correlated else []
             places += [known[t, a, b] for a, b in [*((a, a) for a in range(k)), *pairs]]
-        return [*places, next(i for i, p in enumerate(parameters_of(self.fit.model)) if p.kind == "sigma")]
+        residual = [i for i, p in enumerate(parameters_of(self.fit.model)) if p.kind == "sigma"]
+        return [*places, *residual[: len(self.fit.varcorr.residual_rows)]]
 
 
 def mixed_results(
-    fit: MixedFit,
+    fit: AnyFit,
     *,
     ddf: Ddf | None = None,
     confint: Limits | None = None,
@@ -140,8 +142,8 @@ def mixed_results(
     progress
         Called while the likelihood is profiled.
     """
-    large = fit.model.products.layout.blocks.n_tail > LARGEST_SYSTEM
-    known = inference_of(fit, ddf or ("none" if large else "satterthwaite"))
+    large = isinstance(fit, MixedFit) and fit.model.products.layout.blocks.n_tail > LARGEST_SYSTEM
+    known = inference_of(fit, ddf or ("none" if large else None))
     return MixedResults(
         fit,
         known,
@@ -155,7 +157,7 @@ def mixed_results(
 
 
 def _intervals(
-    fit: MixedFit, known: Inference, method: Limits | None, progress: Progress | None
+    fit: AnyFit, known: Inference, method: Limits | None, progress: Progress | None
 ) -> ConfidenceIntervals | None:
     if method == "profile":
         return confidence_intervals(fit, "profile", progress=progress)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import ConvergenceWarning
+from ..mixed.estimates import MixedEstimates
 from ..mixed.fit import MixedFit
 from ..mixed.penalties.penalised import is_penalised, penalised_facts, penalty_note
 from .document import Listing, Prose, Summary
@@ -71,7 +72,7 @@ def mixed_summary(fit: MixedFit, warnings: Sequence[Listing], inference: Inferen
     return Summary(f"{how} by {'REML' if fit.reml else 'maximum likelihood'}", (*parts, *warnings))
 
 
-def has_converged(fit: MixedFit) -> bool:
+def has_converged(fit: MixedEstimates) -> bool:
     """Whether the fit is at an optimum, as judged when it was made."""
     return not any(issubclass(notice.category, ConvergenceWarning) for notice in fit.notices)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..mixed.fit import MixedFit
+from ..mixed.require import AnyFit
 from .table import Column, Table
 from .values import enough_decimals, plural
 
@@ -32,7 +32,7 @@ NOTHING = 1e-3
 QUANTILES = (("min", "Min"), ("q1", "1Q"), ("median", "Median"), ("q3", "3Q"), ("max", "Max"))
 
 
-def criteria_table(fit: MixedFit) -> Table:
+def criteria_table(fit: AnyFit) -> Table:
     """Information criteria and log-likelihood of a fit by maximum likelihood."""
     columns = (
         Column("aic", "AIC", "decimal1"),
@@ -45,20 +45,20 @@ def criteria_table(fit: MixedFit) -> Table:
     return Table("", columns, (row,), (f"{plural(fit.n_params, 'parameter')}.",))
 
 
-def scaled_residual_table(fit: MixedFit) -> Table:
+def scaled_residual_table(fit: AnyFit) -> Table:
     """Smallest, quartiles and largest of the residuals in residual standard deviations."""
     values = np.quantile(fit.residuals("scaled"), np.linspace(0.0, 1.0, 5))
     columns = tuple(Column(name, label, "decimal3") for name, label in QUANTILES)
     return Table("Scaled residuals", columns, (tuple(map(float, values)),))
 
 
-def random_effect_table(fit: MixedFit, notes: tuple[str, ...] = ()) -> Table:
+def random_effect_table(fit: AnyFit, notes: tuple[str, ...] = ()) -> Table:
     """Variances, standard deviations and correlations of the random effects, then the residual.
 
     Parameters
     ----------
     fit
-        A linear mixed model.
+        A mixed model.
     notes
         Sentences below the table.
     """
@@ -80,15 +80,15 @@ def random_effect_table(fit: MixedFit, notes: tuple[str, ...] = ()) -> Table:
             padded = [*before, *[None] * widest][: widest - 1]
             group = term.group if a == 0 else ""
             rows.append((group, name, float(term.covariance[a, a]), float(term.sd[a]), *padded))
-    level, sd = varcorr.residual_rows[0]  # the others stand in the table of the residuals
-    rows.append(("Residual", level, sd**2, sd, *[None] * (widest - 1)))
+    for level, sd in varcorr.residual_rows[:1]:  # the others stand in the table of the residuals
+        rows.append(("Residual", level, sd**2, sd, *[None] * (widest - 1)))
     return Table("Random effects", columns, tuple(rows), notes)
 
 
-def _sizeable(fit: MixedFit) -> list[float]:
+def _sizeable(fit: AnyFit) -> list[float]:
     """Standard deviations that need digits: not those that are next to nothing per SD of their predictor."""
-    found = [fit.sigma]
-    for term, scaling in zip(fit.varcorr.terms, fit.model.products.scaling.random, strict=True):
+    found = [fit.sigma] if fit.varcorr.residual_rows else []
+    for term, scaling in zip(fit.varcorr.terms, fit.model.scaling.random, strict=True):
         found += [
             float(sd) for sd, scale in zip(term.sd, scaling.scale, strict=True) if sd * scale > NOTHING * fit.sigma
         ]
@@ -120,13 +120,14 @@ def fixed_effect_table(frame: pd.DataFrame, notes: tuple[str, ...] = ()) -> Tabl
     return Table("Fixed effects", tuple(columns), rows, notes)
 
 
-def fixed_correlation_table(fit: MixedFit) -> Table | None:
+def fixed_correlation_table(fit: AnyFit) -> Table | None:
     """Correlations of the estimates of the fixed effects; None where there are none, or too many to read."""
     names = fit.design.fixed_names
     if not 2 <= len(names) <= MOST_CORRELATED:
         return None
-    se = np.sqrt(np.diagonal(fit.state.unscaled_vcov))
-    correlation = fit.state.unscaled_vcov / np.outer(se, se)
+    vcov = fit.vcov.to_numpy()
+    se = np.sqrt(np.diagonal(vcov))
+    correlation = vcov / np.outer(se, se)
     # Numbers as headings: names of interactions are wider than the numbers below them.
     columns = (Column("name", ""), *(Column(f"cor{j + 1}", str(j + 1), "decimal2") for j in range(len(names) - 1)))
     rows = tuple(

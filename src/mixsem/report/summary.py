@@ -22,6 +22,7 @@ from ..measurement.invariance_search import NonInvariance
 from ..measurement.invariance_steps import RandomEffectSteps
 from ..measurement.prior_grid import PriorVarianceChoice
 from ..mixed.fit import MixedFit
+from ..mixed.generalised.fit import GeneralisedFit
 from ..mixtures.bootstrap_results import MixtureBootstrap, SelectionBootstrap
 from ..mixtures.classification import Classification
 from ..mixtures.distal import DistalOutcome
@@ -47,6 +48,7 @@ from .equation_summary import equation_summary, two_step_summary
 from .equation_tests import bootstrap_summary as equation_bootstrap_summary
 from .equation_tests import release_summary, score_summary
 from .factor_tables import correlation_table, factor_facts, factor_table
+from .generalised_summary import generalised_summary
 from .inference_tables import errors_in_words, interval_summary, wald_summary
 from .inputs import no_such_result
 from .invariance_words import alignment_summary, random_summary, search_summary, test_summary
@@ -76,8 +78,8 @@ def summary(fit: object) -> Summary:
     Parameters
     ----------
     fit
-        A `SEMFit`, `MixedFit`, `MeasurementFit`, `BayesianFit`, `FactorMoments`, `MixtureFit` or `MixtureSelection`, or
-        another result of this package.
+        A `SEMFit`, `MixedFit`, `GeneralisedFit`, `MeasurementFit`, `BayesianFit`, `FactorMoments`, `MixtureFit` or
+        `MixtureSelection`, or another result of this package.
 
     Returns
     -------
@@ -190,6 +192,11 @@ def _summary_two_steps(fit: SAMFit) -> Summary:
 @summary.register(MixedFit)
 def _summary_mixed(fit: MixedFit) -> Summary:
     return mixed_summary(fit, warning_listing(fit.notices))
+
+
+@summary.register(GeneralisedFit)
+def _summary_generalised(fit: GeneralisedFit) -> Summary:
+    return generalised_summary(fit, warning_listing(fit.notices))
 
 
 @summary.register(Bootstrap)

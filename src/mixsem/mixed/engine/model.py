@@ -18,9 +18,9 @@ from .theta import TermShape, ThetaMap, theta_map
 
 if TYPE_CHECKING:
     from ..designs.design import Design
-    from .scaling import Scaling
     from ..structure.residual_products import StructuredProducts
     from ..structure.residual_structure import Residual
+    from .scaling import Scaling
 
 __all__ = ["CompiledMixedModel", "State", "compile_model"]
 

@@ -112,7 +112,7 @@ class Gaussian(Scaled):
     """Responses with constant variance, for links that are not the identity."""
 
     name = "gaussian"
-    links = ("log", "inverse", "identity")
+    links = ("identity", "log", "inverse")
 
     @property
     def is_concave(self) -> bool:

@@ -100,11 +100,10 @@ class GeneralisedFit(MixedEstimates):
     @property
     def hessian_note(self) -> str:
         """Where standard errors come from, in a sentence."""
-        if self.n_agq == 0:
-            return "Standard errors take the covariances of the random effects as known (n_agq=0)."
-        if not self.spread.from_hessian:
-            return "Standard errors take the covariances of the random effects as known: the Hessian cannot be inverted."
-        return "Standard errors from the Hessian of all parameters."
+        if self.spread.from_hessian:
+            return "Standard errors from the Hessian of all parameters."
+        reason = " (n_agq=0)" if self.n_agq == 0 else ": the Hessian cannot be inverted"
+        return f"Standard errors take the covariances of the random effects as known{reason}."
 
     @property
     def trials(self) -> Array:
@@ -253,8 +252,7 @@ class GeneralisedFit(MixedEstimates):
         >>> g = np.repeat(np.arange(30), 10)
         >>> y = rng.binomial(1, 1 / (1 + np.exp(1 - 2 * rng.normal(size=30)[g])))
         >>> fit = glmer("y ~ 1 + (1 | g)", {"y": y, "g": g}, family="binomial", n_agq=9)
-        >>> new = {"g": [0, 1]}
-        >>> fit.predict(new).round(2), fit.predict(new, random="none").round(2), fit.predict(new, random="average").round(2)
+        >>> [fit.predict({"g": [1]}, random=random).round(2) for random in ("all", "none", "average")]
         """
         from .predict import predict_generalised
 

@@ -157,7 +157,8 @@ def glmer(
     start
         Theta that the search starts from.
     optimizer
-        ``Optimizer(max_evaluations=...)``; there is one method, BFGS with exact gradients.
+        How the estimates are found: an `Optimizer`, or the name of its method. The default is BFGS with exact
+        gradients; others are checks.
 
     Returns
     -------
@@ -205,9 +206,7 @@ def fit_generalised(
 
     criterion = Criterion(model.rows, model.family, model.theta_map, specification.n_agq)
     with few_threads(model.rows.layout.blocks.n_tail):
-        best, trace = minimise_criterion(
-            criterion, _start(specification, model, start), specification.optimizer.max_evaluations
-        )
+        best, trace = minimise_criterion(criterion, _start(specification, model, start), specification.optimizer)
         if best.mode is None:
             raise _no_fit(model)
         theta = model.theta_of(best.phi)

@@ -100,9 +100,8 @@ def _mean(link: Link, eta: Array, sd: Array) -> _Mean:
         for begin in range(0, len(at), BLOCK // POINTS):
             part = at[begin : begin + BLOCK // POINTS]
             terms = link.terms(eta[part, None] + sd[part, None] * nodes)
-            value[part], by_eta[part], by_sd[part] = terms.mu @ weights, terms.first @ weights, terms.first @ (
-                weights * nodes
-            )
+            value[part], by_eta[part] = terms.mu @ weights, terms.first @ weights
+            by_sd[part] = terms.first @ (weights * nodes)
     return _Mean(value, by_eta, by_sd)
 
 
@@ -157,7 +156,8 @@ def _limits(
     at = np.flatnonzero(np.isfinite(rows.X).all(axis=1))
     if len(at):
         chosen = take(rows, at)
-        own = effect_variances(fit, chosen, terms) - (spread.sd[at] ** 2 if terms else 0.0)  # averaged over, not unknown
+        own = effect_variances(fit, chosen, terms)
+        own = own - spread.sd[at] ** 2 if terms else own  # new levels that are averaged over are not unknown
         slopes = _predictor_slopes(fit, chosen, terms) * by_eta[at, None]
         slopes[:, : len(fit.theta)] += spread.by_theta[at] * by_sd[at, None]
         variance[at] = own * by_eta[at] ** 2 + np.einsum("mi,ij,mj->m", slopes, parameter_covariance(fit), slopes)
@@ -188,22 +188,22 @@ def _frame(values: Array, se: Array, lower: Array, upper: Array) -> pd.DataFrame
 def _check(
     type: str, new_levels: str, interval: str | None, level: float, seed: int | None, random: str | Iterable[str]
 ) -> None:
-    for name, given, allowed in (
+    for name, given, known in (
         ("type", type, ("response", "link")),
         ("new_levels", new_levels, ("error", "population", "draw", "average")),
         ("interval", interval, (None, "confidence")),
     ):
-        if given not in allowed:
+        if given not in known:
             todo = "draw new responses with simulate()" if given == "prediction" else ""
-            raise OptionError(f"{name}={given!r}", allowed=", ".join(map(repr, allowed)), todo=todo)
+            raise OptionError(f"{name}={given!r}", allowed=", ".join(map(repr, known)), todo=todo)
     require_level(level)
     require_seed(seed)
-    averages = 'random="average"' if random == "average" else 'new_levels="average"'
-    for given, other, allowed in (
-        ('type="link"' * (type == "link"), averages * ("average" in (random, new_levels)), 'averages of type="response"'),
-        (f"interval={interval!r}" * (interval is not None), 'new_levels="draw"' * (new_levels == "draw"), "one of the two"),
-        (f"level={level}" * (level != 0.95), "no interval" * (interval is None), "level= with interval="),
-        (f"seed={seed}" * (seed is not None), f"new_levels={new_levels!r}" * (new_levels != "draw"), 'seed= with "draw"'),
+    averaged = isinstance(random, str) and "average" in (random, new_levels)
+    for wrong, got, allowed in (
+        (type == "link" and averaged, 'type="link" of averages', 'type="response"'),
+        (interval and new_levels == "draw", 'an interval with new_levels="draw"', 'new_levels="population"'),
+        (level != 0.95 and not interval, "level= without interval=", "level= with interval="),
+        (seed is not None and new_levels != "draw", 'seed= without new_levels="draw"', "nothing random elsewhere"),
     ):
-        if given and other:
-            raise OptionError(f"{given} with {other}", allowed=allowed, todo="leave one of them out")
+        if wrong:
+            raise OptionError(got, allowed=allowed, todo="leave one of them out")

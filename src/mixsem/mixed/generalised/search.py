@@ -9,24 +9,36 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.optimise import ZERO, Trace, em_step
+from ..engine.optimise import ZERO, Method, Optimizer, Trace, em_step
 from ..engine.quasi_newton import bfgs
 from ..engine.theta import lower_factor
 from .coordinates import Coordinates
 from .objective import Criterion, Point
+from .other_search import search_with
 
 __all__ = ["minimise_criterion", "start_point"]
 
 Array = NDArray[np.float64]
+#: Whether a search ended by itself, and what it said.
+Said: TypeAlias = "tuple[bool, str]"
+
+#: The name of the default method, which here is BFGS.
+DEFAULT: Method = "lbfgsb"
 
 #: Standard deviations of the random effects that the search starts from, on the scale of the linear predictor.
 START = 0.7
 #: Steps of iteratively reweighted least squares for the start, and the relative gain that is worth another one.
 GLM_STEPS, GLM_GAIN = 25, 1e-4
+#: The largest change of a linear predictor that one of them may make.
+LONG = 5.0
+#: What keeps their system from being singular, and a linear predictor that is far enough for a start: with separated
+#: responses there is no end.
+RIDGE, FAR = 1e-12, 15.0
 #: EM steps at most, and what the last one has to gain.
 EM_STEPS, EM_GAIN = 3, 0.5
 #: What the first search may leave to gain when a second one follows.
@@ -61,18 +73,21 @@ def _without_random(criterion: Criterion, d: float) -> Array:
     rows, family = criterion.products, criterion.family
     y, m, X = rows.y, rows.m, rows.X
     eta = np.asarray(family.link.forward(family.start(y, m)), dtype=float)
-    beta = np.zeros(X.shape[1])
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        before = -np.inf
+        beta = np.linalg.lstsq(X, eta - rows.offset, rcond=None)[0]
+        eta, before = rows.offset + X @ beta, -np.inf
         for _ in range(GLM_STEPS):
-            mean = family.link.terms(eta)
-            weight = m * mean.first**2 / family.variance(mean.mu, d)
-            working = eta - rows.offset + (y - mean.mu) / mean.first
-            weighted = X * weight[:, None]
-            moved = np.linalg.lstsq(weighted.T @ X, weighted.T @ working, rcond=None)[0]
-            length, value = 1.0, np.nan
+            score, weight = family.newton(y, m, eta, d)
+            if not family.is_concave:
+                weight = family.expected(m, eta, d)
+            if not np.isfinite(score @ score + weight @ weight):
+                break
+            information = (X * weight[:, None]).T @ X
+            information += RIDGE * np.trace(information) * np.eye(len(beta))
+            step = np.linalg.lstsq(information, X.T @ score, rcond=None)[0]
+            length, value = min(1.0, LONG / max(float(np.abs(X @ step).max()), LONG)), np.nan
             while length > 1e-3:
-                trial = beta + length * (moved - beta)
+                trial = beta + length * step
                 value = float(family.loglik(y, m, rows.offset + X @ trial, d).sum())
                 if np.isfinite(value) and value >= before - 1e-8 * abs(before):
                     break
@@ -80,13 +95,13 @@ def _without_random(criterion: Criterion, d: float) -> Array:
             if not np.isfinite(value) or length <= 1e-3:
                 break
             beta, eta = trial, rows.offset + X @ trial
-            if value - before < GLM_GAIN * abs(value):
+            if value - before < GLM_GAIN * abs(value) or np.abs(eta).max() > FAR:
                 break
             before = value
     return beta
 
 
-def minimise_criterion(criterion: Criterion, start: Array | None, max_evaluations: int) -> tuple[Point, Trace]:
+def minimise_criterion(criterion: Criterion, start: Array | None, optimizer: Optimizer) -> tuple[Point, Trace]:
     """Find the minimum of the criterion.
 
     Parameters
@@ -95,8 +110,8 @@ def minimise_criterion(criterion: Criterion, start: Array | None, max_evaluation
         What is minimised.
     start
         Inner theta to start from; by default see `start_point`, followed by EM steps.
-    max_evaluations
-        Stop after about so many.
+    optimizer
+        How; the default method is BFGS, which starts with what complete data would know of the curvature.
 
     Returns
     -------
@@ -104,56 +119,62 @@ def minimise_criterion(criterion: Criterion, start: Array | None, max_evaluation
         The best point with its derivatives, covariance factors in canonical form, and how the search went.
     """
     began = time.perf_counter()
-    best, working, converged = _from_start(criterion, start, 1.0)
+    best, working, said = _from_start(criterion, start, 1.0, optimizer)
     counts = [working.n_values, working.n_slopes]
-    better, starts = 0, _further_starts(criterion) if start is None and best.mode is not None else ()
+    better, starts = 0, _further_starts(criterion, optimizer) if start is None and best.mode is not None else ()
     for size, times in starts:
-        other, again, ended = _from_start(criterion, size * criterion.theta_map.start, times)
+        other, again, words = _from_start(criterion, size * criterion.theta_map.start, times, optimizer)
         counts = [counts[0] + again.n_values, counts[1] + again.n_slopes]
         if other.value < best.value - BETTER:
-            best, working, converged, better = other, again, ended, better + 1
+            best, working, said, better = other, again, words, better + 1
     if best.mode is None:
-        return best, _trace(working, began, counts, 0, False)
+        return best, _trace(optimizer, began, counts, 0, said)
     working.near = best.mode
     n_before = working.n_values, working.n_slopes
-    best, converged, restarts = _from_inside(working, best, converged, criterion.n_agq > 0)
+    best, said, restarts = _from_inside(working, best, said, optimizer)
     best = _canonical(working, best)
     counts = [counts[0] + working.n_values - n_before[0], counts[1] + working.n_slopes - n_before[1]]
-    trace = _trace(working, began, counts, restarts, converged and sum(counts) <= max_evaluations * (1 + len(starts)))
+    trace = _trace(optimizer, began, counts, restarts, said)
     return best, replace(trace, better_starts=better, searches=1 + len(starts))
 
 
-def _further_starts(criterion: Criterion) -> tuple[tuple[float, float], ...]:
+def _further_starts(criterion: Criterion, optimizer: Optimizer) -> tuple[tuple[float, float], ...]:
     """Sizes of theta and of the family's parameter to start from too, where there may be several optima."""
+    if optimizer.further_starts is not None:
+        return FURTHER[: optimizer.further_starts]
     small = len(criterion.products.y) <= FEW_ROWS
     return FURTHER if small and not criterion.family.is_concave else ()
 
 
-def _from_start(criterion: Criterion, start: Array | None, times: float) -> tuple[Point, Criterion, bool]:
-    """One search: its end, the criterion that counted its evaluations, and whether it ended by itself."""
+def _from_start(
+    criterion: Criterion, start: Array | None, times: float, optimizer: Optimizer
+) -> tuple[Point, Criterion, Said]:
+    """One search: its end, the criterion that counted its evaluations, and how it ended."""
     profile = replace(criterion, n_agq=0, near=None, n_values=0, n_slopes=0, steps=0)
     best = start_point(profile, start, times)
     if best.mode is None:
-        return best, profile, False
+        return best, profile, (False, "no start with a likelihood")
     if start is None:
         best = _em_steps(profile, best)
-    best, inverse, converged = _search(profile, best, None, profile.noise if criterion.n_agq == 0 else ROUGH, False)
     if criterion.n_agq == 0:
-        return best, profile, converged
+        best, _, said = _search(profile, best, None, profile.noise, optimizer)
+        return best, profile, said
+    best, inverse, _ = _search(profile, best, None, ROUGH, replace(optimizer, method=DEFAULT))
     full = replace(profile, n_agq=criterion.n_agq, near=best.mode)
     best = full.at(best.phi, best.beta, best.log_d)
-    best, _, converged = _search(full, best, inverse, full.noise, True)
-    return best, full, converged
+    best, _, said = _search(full, best, inverse, full.noise, optimizer)
+    return best, full, said
 
 
-def _trace(criterion: Criterion, began: float, counts: list[int], restarts: int, converged: bool) -> Trace:
+def _trace(optimizer: Optimizer, began: float, counts: list[int], restarts: int, said: Said) -> Trace:
+    converged, message = said
     return Trace(
-        method="bfgs",
+        method="bfgs" if optimizer.method == DEFAULT else optimizer.method,
         evaluations=sum(counts),
         gradients=counts[1],
         seconds=time.perf_counter() - began,
         converged=converged,
-        message="a Newton step would change nothing" if converged else "no step lowers the criterion any more",
+        message=message,
         restarts=restarts,
         gain=0.0 if converged else np.nan,
     )
@@ -174,34 +195,42 @@ def _em_steps(criterion: Criterion, best: Point) -> Point:
 
 
 def _search(
-    criterion: Criterion, best: Point, inverse: Array | None, noise: float, with_beta: bool
-) -> tuple[Point, Array, bool]:
-    """BFGS from a point; `inverse` are inverse curvatures of the parameters other than beta."""
-    coordinates = Coordinates.around(criterion, best, with_beta)
+    criterion: Criterion, best: Point, inverse: Array | None, noise: float, optimizer: Optimizer
+) -> tuple[Point, Array, Said]:
+    """Search from a point; `inverse` are inverse curvatures of the parameters other than beta."""
+    coordinates = Coordinates.around(criterion, best, criterion.n_agq > 0)
     own, known, lowest = coordinates.own, np.eye(coordinates.size), [best]
+    if optimizer.method != DEFAULT:
+        found, ended, words = search_with(coordinates, optimizer.method, optimizer.max_evaluations)
+        return found, known[np.ix_(own, own)], (ended, words)
     if inverse is not None:
         known[np.ix_(own, own)] = inverse
 
     def value_and_slope(x: Array) -> tuple[float, Array]:
+        if criterion.n_slopes >= optimizer.max_evaluations:
+            return np.inf, np.zeros(coordinates.size)
         found, slope = coordinates.at(x)
         if found.value < lowest[0].value:
             lowest[0] = found
         return found.value, slope
 
     _, _, known, converged = bfgs(value_and_slope, np.zeros(coordinates.size), known, noise)
-    return lowest[0], known[np.ix_(own, own)], converged
+    message = "a Newton step would change nothing" if converged else "no step lowers the criterion any more"
+    if criterion.n_slopes >= optimizer.max_evaluations:
+        converged, message = False, "the number of evaluations reached max_evaluations"
+    return lowest[0], known[np.ix_(own, own)], (converged, message)
 
 
-def _from_inside(criterion: Criterion, best: Point, converged: bool, with_beta: bool) -> tuple[Point, bool, int]:
+def _from_inside(criterion: Criterion, best: Point, said: Said, optimizer: Optimizer) -> tuple[Point, Said, int]:
     """Search again from just inside the boundary where that is better."""
     restarts = 0
-    while restarts < RESTARTS:
+    while optimizer.restart and restarts < RESTARTS:
         inside = _step_inside(criterion, best)
         if inside is None:
             break
-        best, _, converged = _search(criterion, inside, None, criterion.noise, with_beta)
+        best, _, said = _search(criterion, inside, None, criterion.noise, optimizer)
         restarts += 1
-    return best, converged, restarts
+    return best, said, restarts
 
 
 def _step_inside(criterion: Criterion, best: Point) -> Point | None:

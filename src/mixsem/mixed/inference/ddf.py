@@ -163,7 +163,7 @@ def inference_of(fit: MixedEstimates, ddf: Ddf | Inference | None = None) -> Inf
         )
     if generalised and ddf != "none":
         raise ModelError(
-            f"ddf={ddf!r} for {fit.family} responses",
+            f"ddf={ddf!r} for a generalised model",
             allowed="ddf='none': degrees of freedom are those of an estimated residual variance, which there is not",
             todo="leave ddf= out; with few levels, profile or bootstrap intervals need no degrees of freedom",
         )
@@ -176,17 +176,18 @@ def method_of(fit: MixedEstimates, ddf: Ddf) -> Method:
     """What the tests of a method need, computed anew."""
     if is_generalised(fit):
         return Asymptotic(fit.beta, fit.spread.fixed)
+    linear = cast("MixedFit", fit)
     if ddf == "kenward-roger":
         from .kenward_roger import kenward_roger
 
-        return kenward_roger(fit)
+        return kenward_roger(linear)
     vcov = fit.sigma**2 * fit.state.unscaled_vcov
     if ddf == "none":
         return Asymptotic(fit.beta, vcov)
     from ..engine.curvature import curvature
     from .satterthwaite import Satterthwaite
 
-    return Satterthwaite(fit.beta, vcov, curvature(fit))
+    return Satterthwaite(fit.beta, vcov, curvature(linear))
 
 
 def t_table(known: Inference, L: Array, level: float = 0.95, rhs: Array | float = 0.0) -> pd.DataFrame:

@@ -10,16 +10,15 @@ import numpy as np
 
 from ...errors import MixsemError, OptionError, UnsupportedModelError
 from ..engine.optimise import METHODS, Method, Optimizer
-from ..linear import fit_model
 from ..penalties.penalised import penalised_criterion
-from ..require import require_fit
+from ..require import AnyFit, require_any_fit
+from .continuation import fit_again
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
     from ...report.table import Table
-    from ..fit import MixedFit
 
 __all__ = ["AllFit", "all_fit", "check_optimum"]
 
@@ -49,8 +48,8 @@ class AllFit:
     """
 
     frame: pd.DataFrame
-    fits: dict[str, MixedFit]
-    fit: MixedFit
+    fits: dict[str, AnyFit]
+    fit: AnyFit
     difference: float
     failures: Mapping[str, str] = field(default_factory=dict)
 
@@ -103,7 +102,7 @@ class AllFit:
         return self.table._repr_html_()
 
 
-def all_fit(fit: MixedFit, methods: Sequence[Method] = METHODS) -> AllFit:
+def all_fit(fit: AnyFit, methods: Sequence[Method] = METHODS) -> AllFit:
     """Fit the same model with several optimisers, each from the plain start.
 
     Parameters
@@ -144,7 +143,7 @@ def all_fit(fit: MixedFit, methods: Sequence[Method] = METHODS) -> AllFit:
     return _compare(fit, [(method, replace(_optimizer(fit), method=method), None) for method in methods])
 
 
-def check_optimum(fit: MixedFit) -> AllFit:
+def check_optimum(fit: AnyFit) -> AllFit:
     """Look for a better solution with COBYQA, which needs no gradient, from the solution and from the plain start.
 
     Examples
@@ -160,9 +159,9 @@ def check_optimum(fit: MixedFit) -> AllFit:
     return _compare(fit, ways)
 
 
-def _require_methods(fit: MixedFit, function: str) -> None:
+def _require_methods(fit: AnyFit, function: str) -> None:
     """Refuse what is no fit, and a fit that other methods cannot search for."""
-    require_fit(fit, function)
+    require_any_fit(fit, function)
     if fit.specification.residual is not None:
         raise UnsupportedModelError(
             f"{function}(): L-BFGS-B alone fits a structure of the residuals ({fit.specification.residual}) along with"
@@ -172,20 +171,20 @@ def _require_methods(fit: MixedFit, function: str) -> None:
         )
 
 
-def _optimizer(fit: MixedFit) -> Optimizer:
+def _optimizer(fit: AnyFit) -> Optimizer:
     """That of the fit, with evaluations enough for methods without gradients."""
     optimizer = fit.specification.optimizer
     return replace(optimizer, max_evaluations=max(optimizer.max_evaluations, 1000 * (1 + len(fit.theta))))
 
 
-def _compare(fit: MixedFit, ways: Sequence[tuple[str, Optimizer, NDArray[np.float64] | None]]) -> AllFit:
+def _compare(fit: AnyFit, ways: Sequence[tuple[str, Optimizer, NDArray[np.float64] | None]]) -> AllFit:
     import pandas as pd
 
-    fits: dict[str, MixedFit] = {}
+    fits: dict[str, AnyFit] = {}
     failures: dict[str, str] = {}
     for name, optimizer, start in ways:
         try:
-            fits[name] = fit_model(replace(fit.specification, optimizer=optimizer), fit.model, start)
+            fits[name] = fit_again(fit, optimizer, start)
         except (MixsemError, ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
             failures[name] = (str(error).splitlines() or [error.__class__.__name__])[0]
     reached = penalised_criterion(fit)
@@ -195,7 +194,7 @@ def _compare(fit: MixedFit, ways: Sequence[tuple[str, Optimizer, NDArray[np.floa
     return AllFit(pd.DataFrame(rows, columns=columns), fits, fit, reached - lowest, failures)
 
 
-def _row(name: str, other: MixedFit | None, fit: MixedFit, lowest: float) -> tuple[object, ...]:
+def _row(name: str, other: AnyFit | None, fit: AnyFit, lowest: float) -> tuple[object, ...]:
     if other is None:
         return (name, np.nan, None, np.nan, np.nan, np.nan, "failed")
     difference = penalised_criterion(other) - lowest
@@ -213,7 +212,7 @@ def _row(name: str, other: MixedFit | None, fit: MixedFit, lowest: float) -> tup
     )
 
 
-def _sds(fit: MixedFit) -> list[NDArray[np.float64]]:
+def _sds(fit: AnyFit) -> list[NDArray[np.float64]]:
     """Relative standard deviations of each term's random effects, per standard deviation of their predictors."""
     theta_map, random = fit.model.theta_map, fit.model.products.scaling.random
     return [

@@ -110,7 +110,7 @@ def few_level_notices(fit: MixedEstimates) -> Iterator[Notice]:
         yield Notice(FewGroupsWarning, text)
 
 
-def level_notes(fit: MixedFit) -> tuple[str, ...]:
+def level_notes(fit: MixedEstimates) -> tuple[str, ...]:
     """Information, not warnings: grouping factors with 6 to 19 levels."""
     some = [f"{f.name} ({len(f.levels)})" for f in fit.design.factors if FEW_LEVELS <= len(f.levels) < SOME_LEVELS]
     if not some:
@@ -118,12 +118,12 @@ def level_notes(fit: MixedFit) -> tuple[str, ...]:
     return (f"Variances over fewer than {SOME_LEVELS} levels are imprecise: {', '.join(some)}.",)
 
 
-def scale_notes(fit: MixedFit) -> tuple[str, ...]:
+def scale_notes(fit: MixedEstimates) -> tuple[str, ...]:
     """Information, not warnings: predictors on very different scales, and such as calendar years.
 
     Columns are centred and scaled inside, so that neither troubles the fit; coefficients are in the user's units.
     """
-    scaling = fit.model.products.scaling.fixed
+    scaling = fit.model.scaling.fixed
     names = fit.design.fixed_names
     at = [j for j in range(len(names)) if j != scaling.intercept]
     notes = []

@@ -9,14 +9,13 @@ from ...errors import notify
 from ..engine.objective import Evaluation, Objective
 from ..engine.optimise import Method, Optimizer, Trace, minimise
 from ..inputs import as_optimizer
-from ..require import require_fit
+from ..require import AnyFit, require_any_fit
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-    from ..fit import MixedFit
-
-__all__ = ["minimise_to_the_end", "refit"]
+__all__ = ["fit_again", "minimise_to_the_end", "refit"]
 
 
 def minimise_to_the_end(
@@ -41,7 +40,7 @@ def minimise_to_the_end(
     return further, both
 
 
-def refit(fit: MixedFit, optimizer: Optimizer | Method | None = None) -> MixedFit:
+def refit(fit: AnyFit, optimizer: Optimizer | Method | None = None) -> AnyFit:
     """Continue the search for theta from where a fit ended, by the same or another optimiser.
 
     Parameters
@@ -53,13 +52,13 @@ def refit(fit: MixedFit, optimizer: Optimizer | Method | None = None) -> MixedFi
 
     Returns
     -------
-    MixedFit
+    MixedFit or GeneralisedFit
         The same model with the same data. Its `trace` is that of the new search.
 
     Raises
     ------
     OptionError
-        If the fit is none of `lmer`, or there is no such optimiser.
+        If the fit is none of `lmer` or `glmer`, or there is no such optimiser.
 
     Notes
     -----
@@ -74,10 +73,21 @@ def refit(fit: MixedFit, optimizer: Optimizer | Method | None = None) -> MixedFi
     >>> again.trace.method, abs(again.objective - fit.objective) < 1e-4
     ('nelder-mead', True)
     """
-    from ..linear import fit_model
-
-    require_fit(fit, "refit")
+    require_any_fit(fit, "refit")
     chosen = fit.specification.optimizer if optimizer is None else as_optimizer(optimizer)
-    again = fit_model(replace(fit.specification, optimizer=chosen), fit.model, fit.theta)
+    again = fit_again(fit, chosen, fit.theta)
     notify(notice for notice in again.notices if notice not in fit.design.notices)
     return again
+
+
+def fit_again(fit: AnyFit, optimizer: Optimizer, start: NDArray[np.float64] | None) -> AnyFit:
+    """Fit the same model to the same data by an optimiser from a start, without a warning."""
+    from ..fit import MixedFit
+
+    if isinstance(fit, MixedFit):
+        from ..linear import fit_model
+
+        return fit_model(replace(fit.specification, optimizer=optimizer), fit.model, start)
+    from ..generalised.glmer import fit_generalised
+
+    return fit_generalised(replace(fit.specification, optimizer=optimizer), fit.model, start)

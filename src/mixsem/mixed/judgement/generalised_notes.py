@@ -36,8 +36,10 @@ def quadrature_note(fit: GeneralisedFit) -> Iterator[str]:
         return
     few = f"Few binary responses per group ({size:.3g} on average), where Laplace's approximation may be poor"
     if not is_scalar(fit):
-        yield f"{few}, with variances too small. With several random effects there is no quadrature to compare with;"\
+        yield (
+            f"{few}, with variances too small. With several random effects there is no quadrature to compare with;"
             " bootstrap(fit) shows the bias."
+        )
         return
     if fit.nobs > CHEAP_ROWS:
         yield f"{few}: see check_quadrature(fit)."
@@ -46,11 +48,11 @@ def quadrature_note(fit: GeneralisedFit) -> Iterator[str]:
     name, before, after = found.frame.loc[0, ["parameter", "laplace", "quadrature"]]
     if found.matters:
         yield (
-            f"{few}: with adaptive quadrature (9 nodes) {name} is {after:.3g} instead of {before:.3g}, and fixed effects"
-            f" change by up to {found.largest_change:.2g} SE. Fit with n_agq=9 [check_quadrature(fit)]."
+            f"{few}: with adaptive quadrature (9 nodes) {name} is {after:.3g} instead of {before:.3g}, and fixed"
+            f" effects change by up to {found.largest_change:.2g} SE. Fit with n_agq=9 (check_quadrature)."
         )
     else:
-        yield f"{few}; here adaptive quadrature (9 nodes) gives nearly the same ({name} {after:.3g}, here {before:.3g})."
+        yield f"{few}; here quadrature (9 nodes) gives nearly the same: {name} is {after:.3g}, not {before:.3g}."
 
 
 def _rough(fit: GeneralisedFit) -> Iterator[str]:

@@ -8,7 +8,9 @@ from ...errors import UnsupportedModelError
 from .compiled import compile_penalty
 
 if TYPE_CHECKING:
+    from ..estimates import MixedEstimates
     from ..fit import MixedFit
+    from ..require import AnyFit
 
 __all__ = [
     "is_penalised",
@@ -20,14 +22,16 @@ __all__ = [
 ]
 
 
-def is_penalised(fit: MixedFit) -> bool:
+def is_penalised(fit: MixedEstimates) -> bool:
     """Whether a fit was made with a penalty; of generalised models none is."""
     return getattr(fit.specification, "penalty", None) is not None
 
 
-def penalised_criterion(fit: MixedFit) -> float:
+def penalised_criterion(fit: AnyFit) -> float:
     """What the search minimised: the criterion plus the penalty; the criterion itself for fits without one."""
-    compiled = compile_penalty(getattr(fit.specification, "penalty", None), fit.model)
+    from ..fit import MixedFit
+
+    compiled = compile_penalty(fit.specification.penalty, fit.model) if isinstance(fit, MixedFit) else None
     if compiled is None:
         return fit.objective
     return fit.objective + compiled(fit.model.inner @ fit.model.theta_map.stacked(fit.theta))[0]
@@ -66,7 +70,7 @@ def penalty_note(fit: MixedFit) -> str:
     )
 
 
-def refuse_penalised(fit: MixedFit, what: str) -> None:
+def refuse_penalised(fit: MixedEstimates, what: str) -> None:
     """Refuse what is defined for estimates of maximum likelihood or REML only.
 
     Raises

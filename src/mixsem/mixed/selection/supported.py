@@ -23,12 +23,20 @@ from .refitting import with_random_terms
 if TYPE_CHECKING:
     from ..designs.random_part import RandomTerm
 
-__all__ = ["SupportedModel", "supported_model"]
+__all__ = ["SmallerPart", "SupportedModel", "smaller_random_parts", "supported_model"]
 
 
 @dataclass(frozen=True)
-class _Candidate:
-    """A smaller random part."""
+class SmallerPart:
+    """A smaller random part.
+
+    Attributes
+    ----------
+    what
+        What it lacks, as in ``"Days by Subject"``.
+    bars
+        Its terms.
+    """
 
     what: str
     bars: tuple[str, ...]
@@ -120,7 +128,7 @@ def supported_model(
     fits = [fit_model(specification, compile_model(read_design(formula, data, weights, offset)))]
     records: list[dict[str, object]] = []
     while True:
-        tried = [(candidate, with_random_terms(fits[-1], candidate.bars)) for candidate in _candidates(fits[-1])]
+        tried = [(candidate, with_random_terms(fits[-1], candidate.bars)) for candidate in smaller_random_parts(fits[-1])]
         if not tried:
             break
         rows = [_row(len(fits), candidate.what, small, fits[-1]) for candidate, small in tried]
@@ -136,7 +144,7 @@ def supported_model(
     return SupportedModel("From the maximal to a supported model", frame, _notes(fits, alpha), fits[-1], tuple(fits))
 
 
-def _candidates(fit: MixedFit) -> Iterator[_Candidate]:
+def smaller_random_parts(fit: MixedFit) -> Iterator[SmallerPart]:
     """All random parts that are one step smaller."""
     terms = fit.design.terms
     for t, term in enumerate(terms):
@@ -144,15 +152,15 @@ def _candidates(fit: MixedFit) -> Iterator[_Candidate]:
         group, kept = fit.design.factors[term.factor].name, list(term.columns.terms)
         if term.correlated and len(term.names) > 1:
             smaller = bar_text(term, kept, correlated=False) if len(kept) > 1 else _uncorrelated(term)
-            yield _Candidate(f"correlations of {group}", (*others[0], smaller, *others[1]))
+            yield SmallerPart(f"correlations of {group}", (*others[0], smaller, *others[1]))
         if len(kept) == 1:
             if len(terms) > 1:
-                yield _Candidate(f"{_shown(kept[0])} by {group}", (*others[0], *others[1]))
+                yield SmallerPart(f"{_shown(kept[0])} by {group}", (*others[0], *others[1]))
             continue
         for name in kept:
             if _is_free(name, kept):
                 smaller = bar_text(term, [other for other in kept if other != name])
-                yield _Candidate(f"{_shown(name)} by {group}", (*others[0], smaller, *others[1]))
+                yield SmallerPart(f"{_shown(name)} by {group}", (*others[0], smaller, *others[1]))
 
 
 def _shown(name: str) -> str:

@@ -31,11 +31,10 @@ from ..engine.objective import Objective
 from ..engine.optimise import canonical_solution, step_inside
 from ..engine.quasi_newton import bfgs, inverse_curvature
 from ..engine.threads import few_threads
-from ..estimates import MixedEstimates
 from ..fit import MixedFit
 from ..inference.ddf import is_generalised
 from ..linear import fit_model, objective_of, outer_theta
-from ..require import require_any_fit
+from ..require import AnyFit, require_any_fit
 from ..structure.residual_rows import correlate
 from .bootstrap_results import MixedBootstrap
 from .draws import BOUNDARY, Draw, named
@@ -58,7 +57,7 @@ TRIAL_REFITS, TRIAL_SECONDS = 6, 2.0
 
 
 def bootstrap_mixed(
-    fit: MixedEstimates,
+    fit: AnyFit,
     n: int = 1000,
     *,
     kind: Literal["parametric"] = "parametric",
@@ -153,7 +152,7 @@ def _notices(failures: tuple[str, ...], n: int) -> tuple[Notice, ...]:
     return (Notice(ConvergenceWarning, f"{len(failures)} of {n} bootstrap samples gave no estimates ({reasons})."),)
 
 
-def _check(fit: MixedEstimates, n: int, kind: str, start: str, seed: int | None, workers: int) -> int:
+def _check(fit: AnyFit, n: int, kind: str, start: str, seed: int | None, workers: int) -> int:
     """Refuse what is not allowed; return the seed, one of its own if none was given."""
     require_any_fit(fit, "bootstrap_mixed")
     for name, value, least in (("n", n, 2), ("workers", workers, 1), ("seed", 0 if seed is None else seed, 0)):
@@ -171,7 +170,7 @@ def _check(fit: MixedEstimates, n: int, kind: str, start: str, seed: int | None,
 
 
 def _batches(
-    fit: MixedEstimates, statistic: Statistic | None, cold: bool, seeds: list[np.random.SeedSequence], workers: int
+    fit: AnyFit, statistic: Statistic | None, cold: bool, seeds: list[np.random.SeedSequence], workers: int
 ) -> Iterator[list[Draw]]:
     """Samples in the order of their seeds, batch after batch."""
     packed = b"" if workers == 1 else _pack(fit, statistic, cold)
@@ -202,13 +201,13 @@ def _trial(work: AnyReplication, seeds: list[np.random.SeedSequence]) -> tuple[l
     return found, (time.perf_counter() - began) / max(len(found) - 1, 1)
 
 
-def _replication(fit: MixedEstimates, statistic: Statistic | None, cold: bool) -> AnyReplication:
+def _replication(fit: AnyFit, statistic: Statistic | None, cold: bool) -> AnyReplication:
     if is_generalised(fit):
         return GeneralisedReplication(fit, statistic, cold)
     return Replication(cast("MixedFit", fit), statistic, cold)
 
 
-def _pack(fit: MixedEstimates, statistic: Statistic | None, cold: bool) -> bytes:
+def _pack(fit: AnyFit, statistic: Statistic | None, cold: bool) -> bytes:
     """What other processes need."""
     try:
         return pickle.dumps((fit, statistic, cold))

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ...errors import Notice, OptionError
 from ...inference.resampled import resampled_limits
-from ..estimates import MixedEstimates
 from ..inference.ddf import require_level
 from ..penalties.penalised import is_penalised
+from ..require import AnyFit
 from .confidence import ConfidenceIntervals, intervals_frame, structure_notes
 from .parameters import Parameter, choose_parameters, fitted_values, parameters_of
 
@@ -54,7 +54,7 @@ class MixedBootstrap:
         Trouble with the samples.
     """
 
-    fit: MixedEstimates
+    fit: AnyFit
     draws: pd.DataFrame
     statistics: pd.DataFrame | None
     original: Mapping[str, float]

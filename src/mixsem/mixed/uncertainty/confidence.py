@@ -15,7 +15,7 @@ from .parameters import Parameter
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..estimates import MixedEstimates
+    from ..require import AnyFit
 
 __all__ = ["ConfidenceIntervals", "intervals_frame", "structure_notes"]
 
@@ -29,8 +29,8 @@ class ConfidenceIntervals(FrameTable):
     Attributes
     ----------
     title, frame, notes
-        The table. `frame` has parameter, kind (``"sd"``, ``"cor"``, ``"sigma"``, ``"dispersion"``, ``"fixed"``), estimate, lower, upper;
-        `notes` say how limits were found and which of them are bounds.
+        The table. `frame` has parameter, kind (``"sd"``, ``"cor"``, ``"sigma"``, ``"dispersion"``, ``"fixed"``),
+        estimate, lower, upper; `notes` say how limits were found and which of them are bounds.
     method
         ``"profile"``, ``"wald"`` or ``"bootstrap"``.
     level
@@ -41,7 +41,7 @@ class ConfidenceIntervals(FrameTable):
     level: float
 
 
-def structure_notes(fit: MixedEstimates) -> tuple[str, ...]:
+def structure_notes(fit: AnyFit) -> tuple[str, ...]:
     """That parameters of a residual structure have no intervals, and what sigma is with it; nothing without one."""
     if fit.residual is None:
         return ()

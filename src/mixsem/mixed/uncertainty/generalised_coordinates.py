@@ -1,4 +1,4 @@
-"""Coordinates of a generalised mixed model in which one of its parameters is held at a value and the others are free."""
+"""Coordinates of a generalised mixed model: one of its parameters is held at a value, the others are free."""
 
 from __future__ import annotations
 

@@ -8,9 +8,8 @@ from typing import Literal
 import numpy as np
 
 from ...errors import OptionError, did_you_mean
-from ..estimates import MixedEstimates
-from ..inference.ddf import Ddf, Inference, inference_of, require_level, t_table
-from ..require import require_any_fit
+from ..inference.ddf import Ddf, Inference, inference_of, is_generalised, require_level, t_table
+from ..require import AnyFit, require_any_fit
 from .confidence import ConfidenceIntervals, intervals_frame, structure_notes
 from .parameters import choose_parameters, fitted_values
 
@@ -22,7 +21,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def confint(
-    fit: MixedEstimates,
+    fit: AnyFit,
     method: Method = "profile",
     *,
     level: float = 0.95,
@@ -46,9 +45,8 @@ def confint(
     level
         Confidence level.
     which
-        Parameters: ``"random"`` (standard deviations, correlations and sigma or the parameter of a family), ``"fixed"``,
-        or names such as
-        ``"sd_Days|Subject"``; all by default.
+        Parameters: ``"random"`` (standard deviations, correlations, and sigma or the parameter of a family),
+        ``"fixed"``, or names such as ``"sd_Days|Subject"``; all by default.
     ddf
         For ``"wald"``: ``"satterthwaite"``, the default for linear models; ``"kenward-roger"``; ``"none"`` for z, all
         that generalised models have.
@@ -110,9 +108,7 @@ def confint(
 def _refuse_unused(method: str, ddf: Ddf | Inference | None, n: int, seed: int | None, workers: int) -> None:
     """Refuse options that mean nothing for a method, which would pass unnoticed."""
     drawing = {"n": n != 1000, "seed": seed != 0, "workers": workers != 1}
-    given = {"profile": {"ddf": ddf is not None, **drawing}, "wald": drawing}.get(
-        method, {"ddf": ddf is not None}
-    )
+    given = {"profile": {"ddf": ddf is not None, **drawing}, "wald": drawing}.get(method, {"ddf": ddf is not None})
     unused = [f"{name}=" for name, set_by_user in given.items() if set_by_user]
     if unused and method in METHODS:
         owner = "'wald'" if unused[0] == "ddf=" else "'bootstrap'"
@@ -124,7 +120,7 @@ def _refuse_unused(method: str, ddf: Ddf | Inference | None, n: int, seed: int |
 
 
 def _wald(
-    fit: MixedEstimates, which: str | Sequence[str] | None, level: float, ddf: Ddf | Inference | None
+    fit: AnyFit, which: str | Sequence[str] | None, level: float, ddf: Ddf | Inference | None
 ) -> ConfidenceIntervals:
     """Estimate and standard error; no limits for standard deviations and correlations."""
     chosen = choose_parameters(fit.model, which)
@@ -135,10 +131,12 @@ def _wald(
         if p.kind == "fixed":
             lower[i], upper[i] = fixed["lower"][p.row], fixed["upper"][p.row]
     notes = [known.note]
+    rough = is_generalised(fit) and fit.n_agq == 0
+    other = "bootstrap" if rough or fit.residual is not None else "profile"
     if any(p.kind != "fixed" for p in chosen):
         notes.append(
             "No Wald limits for standard deviations and correlations: their estimates are far from normal, and may lie"
-            f" on a bound. Use method='{'profile' if fit.residual is None else 'bootstrap'}'."
+            f" on a bound. Use method='{other}'."
         )
     notes += structure_notes(fit)
     estimates = fitted_values(fit, chosen)

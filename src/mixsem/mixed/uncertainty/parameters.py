@@ -13,8 +13,8 @@ from ...errors import OptionError, did_you_mean, enumerate_briefly
 
 if TYPE_CHECKING:
     from ..engine.model import CompiledMixedModel
-    from ..estimates import MixedEstimates
     from ..generalised.model import CompiledGeneralisedModel
+    from ..require import AnyFit
 
 __all__ = ["Kind", "Model", "Parameter", "choose_parameters", "fitted_values", "parameter_values", "parameters_of"]
 
@@ -101,7 +101,7 @@ def parameter_values(
     return values
 
 
-def fitted_values(fit: MixedEstimates, parameters: Sequence[Parameter]) -> Array:
+def fitted_values(fit: AnyFit, parameters: Sequence[Parameter]) -> Array:
     """Values of parameters in a fit."""
     dispersion = getattr(fit, "dispersion", None)
     return parameter_values(fit.model, fit.theta, fit.sigma, fit.beta, parameters, dispersion)

@@ -12,12 +12,11 @@ from scipy.special import ndtri
 
 from ...errors import ConvergenceWarning, Notice, OptionError, UnsupportedModelError, notify
 from ..engine.threads import few_threads
-from ..estimates import MixedEstimates
 from ..fit import MixedFit
-from ..inference.ddf import is_generalised, require_level
+from ..inference.ddf import require_level
 from ..linear import fit_model
 from ..penalties.penalised import refuse_penalised
-from ..require import require_any_fit
+from ..require import AnyFit, require_any_fit
 from .confidence import ConfidenceIntervals, intervals_frame
 from .generalised_coordinates import GeneralisedCoordinates
 from .parameters import Parameter, choose_parameters, fitted_values, parameter_values, parameters_of
@@ -58,7 +57,7 @@ class Profile:
         Whether the fit that was profiled was one by REML, so that its estimates are others.
     """
 
-    fit: MixedEstimates
+    fit: AnyFit
     frame: pd.DataFrame
     level: float
     paths: tuple[Path, ...]
@@ -99,7 +98,7 @@ class Profile:
 
 
 def profile(
-    fit: MixedEstimates,
+    fit: AnyFit,
     which: str | Sequence[str] | None = None,
     *,
     level: float = 0.99,
@@ -144,8 +143,9 @@ def profile(
 
     Notes
     -----
-    A constrained fit of a linear model reads no rows: with a fixed effect held at v the response is y - v x_j, so that all cross-products
-    follow from those of the model; standard deviations and correlations are coordinates of the covariance factors.
+    A constrained fit of a linear model reads no rows: with a fixed effect held at v the response is y - v x_j, so that
+    all cross-products follow from those of the model; standard deviations and correlations are coordinates of the
+    covariance factors. Fits with ``n_agq=0`` have no profile: they are not at the maximum of their likelihood.
 
     Examples
     --------
@@ -182,7 +182,7 @@ def profile(
 
 
 def profile_intervals(
-    fit: MixedEstimates, which: str | Sequence[str] | None, level: float, progress: Progress | None = None
+    fit: AnyFit, which: str | Sequence[str] | None, level: float, progress: Progress | None = None
 ) -> ConfidenceIntervals:
     """Profile likelihood intervals without the points in between; see `confint`."""
     fitted, chosen = _by_ml(fit), choose_parameters(fit.model, which)
@@ -202,14 +202,14 @@ def cutoff(level: float) -> float:
     return float(ndtri(0.5 + 0.5 * level))
 
 
-def _dense(fit: MixedEstimates) -> int:
+def _dense(fit: AnyFit) -> int:
     """Size of the dense part of the system."""
-    return fit.model.rows.layout.blocks.n_tail if is_generalised(fit) else len(fit.model.products.tail)
+    return len(fit.model.products.tail) if isinstance(fit, MixedFit) else fit.model.rows.layout.blocks.n_tail
 
 
-def _by_ml(fit: MixedEstimates) -> MixedEstimates:
+def _by_ml(fit: AnyFit) -> AnyFit:
     require_any_fit(fit, "profile")
-    if is_generalised(fit):
+    if not isinstance(fit, MixedFit):
         if fit.n_agq == 0:
             raise UnsupportedModelError(
                 "the profile of a fit with n_agq=0, which is not at the maximum of its likelihood",
@@ -229,7 +229,7 @@ def _by_ml(fit: MixedEstimates) -> MixedEstimates:
     return fit_model(replace(fit.specification, reml=False), fit.model, fit.theta)
 
 
-def _paths(fit: MixedEstimates, parameters: Sequence[Parameter]) -> tuple[Path, ...]:
+def _paths(fit: AnyFit, parameters: Sequence[Parameter]) -> tuple[Path, ...]:
     """Paths that begin at the fit, with a guess of the standard errors."""
     model = fit.model
     values = fitted_values(fit, parameters)
@@ -245,15 +245,15 @@ def _paths(fit: MixedEstimates, parameters: Sequence[Parameter]) -> tuple[Path, 
             size = 1.0 / np.sqrt(2.0 * len(fit.design.factors[shape.factor].levels))
             least = 0.1 * fit.sigma / float(np.hypot(scale.center[p.row], scale.scale[p.row]))
             guess = size * (max(value, least) if p.kind == "sd" else 1.0)
-        if is_generalised(fit):
-            paths.append(generalised_path(fit, p, float(value), float(guess)))
+        if isinstance(fit, MixedFit):
+            paths.append(path_of(fit.model, p, float(value), fit.theta, fit.sigma, fit.objective, float(guess)))
         else:
-            paths.append(path_of(model, p, float(value), fit.theta, fit.sigma, fit.objective, float(guess)))
+            paths.append(generalised_path(fit, p, float(value), float(guess)))
     return tuple(paths)
 
 
 def _intervals(
-    fit: MixedEstimates, paths: Sequence[Path], level: float, notes: tuple[str, ...], progress: Progress | None = None
+    fit: AnyFit, paths: Sequence[Path], level: float, notes: tuple[str, ...], progress: Progress | None = None
 ) -> ConfidenceIntervals:
     parameters = [path.parameter for path in paths]
     estimates = fitted_values(fit, parameters)
@@ -276,7 +276,7 @@ def _intervals(
     )
 
 
-def _frame(fit: MixedEstimates, visited: Sequence[tuple[Path, Sequence[Point]]]) -> pd.DataFrame:
+def _frame(fit: AnyFit, visited: Sequence[tuple[Path, Sequence[Point]]]) -> pd.DataFrame:
     """One row per constrained fit, with the values of all parameters."""
     import pandas as pd
 
@@ -287,7 +287,7 @@ def _frame(fit: MixedEstimates, visited: Sequence[tuple[Path, Sequence[Point]]])
     return frame.join(pd.DataFrame(np.array(rows).reshape(-1, len(every)), columns=[p.name for p in every]))
 
 
-def _row(fit: MixedEstimates, path: Path, point: Point, every: Sequence[Parameter]) -> Array:
+def _row(fit: AnyFit, path: Path, point: Point, every: Sequence[Parameter]) -> Array:
     held, places = path.parameter, path.coordinates
     if isinstance(places, GeneralisedCoordinates):
         own_theta, own_beta, d = places.values(point.value, point.x)
@@ -295,7 +295,7 @@ def _row(fit: MixedEstimates, path: Path, point: Point, every: Sequence[Paramete
         values[list(every).index(held)] = point.value
         return values
     theta, sigma = places.theta(point.value, point.x), places.sigma(point.value, point.x)
-    beta = replace(fit.model, products=places.products(point.value)).state(theta).beta
+    beta = replace(places.model, products=places.products(point.value)).state(theta).beta
     if held.kind == "fixed":
         beta = np.insert(beta, held.row, point.value)
     values = parameter_values(fit.model, theta, sigma, beta, every)

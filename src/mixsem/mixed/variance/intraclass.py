@@ -19,7 +19,7 @@ from .tables import VarianceTable
 if TYPE_CHECKING:
     from ..designs.design import Design
 
-__all__ = ["ICC", "icc"]
+__all__ = ["ICC", "icc", "nested_in"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -102,7 +102,7 @@ def icc(fit: AnyFit, method: str | None = None) -> ICC:
             f"method={method!r} for a linear mixed model", allowed="method= for fits of glmer()", todo="leave it out"
         )
     sources = sources_of(fit, latent)
-    nested = _nested(fit.design)
+    nested = nested_in(fit.design)
     words += [*zero_notes(sources.terms, fit.sigma), *residual_notes(fit)]
     made = _by_value(fit, sources, nested) if has_slopes(fit.design.terms) else _single(fit, sources, nested)
     return replace(made, notes=(*made.notes, *words))
@@ -161,7 +161,7 @@ def _by_value(fit: AnyFit, sources: Sources, nested: NDArray[np.bool_]) -> ICC:
     return ICC(title, tables[0], tuple(notes), tables[1], np.nan, np.nan)
 
 
-def _nested(design: Design) -> NDArray[np.bool_]:
+def nested_in(design: Design) -> NDArray[np.bool_]:
     """(F, F) whether each level of factor f lies within one level of factor g."""
     factors = design.factors
     found = np.eye(len(factors), dtype=bool)

@@ -1,0 +1,83 @@
+"""Variances and fixed effects, with what to know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..mixed.fit import MixedFit
+from ..mixed.inference.f_tables import f_table
+from ..mixed.variance.explained import r2_mixed
+from ..mixed.variance.intraclass import icc
+from ..report.mixed_tables import random_effect_table
+from ..report.table import Column, Table
+from .part import Item, attempt, sentence
+from .subject import may_profile
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .subject import Subject
+
+__all__ = ["fixed_items", "variance_items"]
+
+RESTRICTED = "Limits are those of the profile likelihood, which is not restricted: with few levels they are a little low."
+LONG = "No intervals of standard deviations: to profile the likelihood of so large a model takes long; confint(fit) does."
+
+
+def variance_items(subject: Subject) -> Iterator[Item]:
+    """Standard deviations and correlations, then where the variance is, and how alike rows of a level are."""
+    fit = subject.fit
+    yield _random_effects(subject)
+    if fit.residual is not None:
+        yield fit.residual.table
+    if isinstance(fit, MixedFit):
+        yield from attempt("R²", lambda: [r2_mixed(fit).table])
+    else:
+        yield sentence(
+            "R²: what a single observation adds to the variance is a convention in generalised models, so that no R² is"
+            ' computed unasked; r2(fit, "theoretical") and the other methods do.'
+        )
+    yield from attempt("Intraclass correlation", lambda: [icc(fit).table])
+
+
+def _random_effects(subject: Subject) -> Table:
+    """The table of random effects, with profile limits of standard deviations where there are some."""
+    fit, frame = subject.fit, subject.results.variance_frame
+    table = random_effect_table(fit, fit.varcorr.notes)
+    if subject.results.limits != "profile":
+        return replace(table, notes=table.notes if may_profile(fit) else (*table.notes, LONG))
+    at = next(i for i, column in enumerate(table.columns) if column.name == "sd") + 1
+    form = table.columns[at - 1].format
+    over = "95% limits"
+    limits = [Column("lower", "Lower", form, group=over), Column("upper", "Upper", form, group=over)]
+    values = frame.loc[frame["effect2"].isna(), ["lower", "upper"]].itertuples(index=False, name=None)
+    rows = tuple((*row[:at], *pair, *row[at:]) for row, pair in zip(table.rows, values, strict=True))
+    notes = (*table.notes, *_correlations(frame), *([RESTRICTED] if fit.reml else []))
+    return replace(table, columns=(*table.columns[:at], *limits, *table.columns[at:]), rows=rows, notes=notes)
+
+
+def _correlations(frame: pd.DataFrame) -> Iterator[str]:
+    """The limits of each correlation, in words."""
+    pairs = frame[frame["effect2"].notna() & frame["lower"].notna()]
+    texts = [
+        f"{row.effect} and {row.effect2} by {row.group}, {row.lower:.2f} to {row.upper:.2f}"
+        for row in pairs.itertuples(index=False)
+    ]
+    if texts:
+        yield f"95% limits of correlations: {'; '.join(texts)}."
+
+
+def fixed_items(subject: Subject) -> Iterator[Item]:
+    """Tests and limits of coefficients, then of whole terms where these have several coefficients."""
+    results = subject.results
+    if not results.fit.model.p:
+        yield sentence("There are no fixed effects.")
+        return
+    yield results.fixed_table
+    design = results.fit.design
+    if results.terms is not None:
+        yield results.terms.table
+    elif len(design.fixed_names) > len(design.fixed_terms):
+        yield from attempt("Tests of terms", lambda: [f_table(results.fit, 3, results.inference).table])
