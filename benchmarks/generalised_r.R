@@ -10,8 +10,8 @@ arguments <- commandArgs(TRUE)
 if (arguments[1] != "found") suppressMessages(library(arguments[1], character.only = TRUE))
 source(file.path(here, "mixed_common.R"))
 
-leave <- function(...) {
-  message(...)
+leave <- function(reason) {
+  cat(reason, "\n", file = stderr())
   quit(status = 1)
 }
 

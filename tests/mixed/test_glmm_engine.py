@@ -96,6 +96,19 @@ def test_draws_have_the_mean_and_the_variance_of_the_family(name: str) -> None:
     assert drawn.var() == pytest.approx(variance, rel=0.1)  # fourth moments of the skewest of them: 2 % for 1 SE
 
 
+def test_a_large_size_is_poisson() -> None:
+    counts, poisson = as_family("negative binomial"), as_family("poisson")
+    rng = np.random.default_rng(4)
+    eta, one = rng.normal(size=ROWS), np.ones(ROWS)
+    y = poisson.draw(np.exp(eta), one, 1.0, rng)
+    for size, apart in ((1e6, 1e-3), (1e12, 1e-9)):  # they differ by (y - mu)^2 / 2 size or so, and by no rounding
+        gap = counts.loglik(y, one, eta, size) - poisson.loglik(y, one, eta, 1.0)
+        assert np.abs(gap).max() < apart
+        steps = [counts.loglik(y, one, eta, size * np.exp(h)).sum() for h in (0.5, -0.5)]
+        slope = counts.by_dispersion(y, one, eta, size).loglik.sum()
+        assert abs(slope - (steps[0] - steps[1])) < max(0.1 * abs(slope), 1e-11)
+
+
 @pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
 def test_extreme_predictors_keep_binary_likelihoods_finite(link: str) -> None:
     family, one = as_family("binomial", link), np.ones(4)

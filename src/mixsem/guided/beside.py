@@ -9,6 +9,8 @@ from ..growth_curves import growth_curve
 from ..mixed.fit import MixedFit
 from ..mixed.marginal import alternatives
 from ..mixed.missing.report import check_missing
+from ..mixed.variance.intraclass import nested_in
+from ..report.words import join
 from .part import Item, sentence
 from .subject import OCCASIONS, PEOPLE, ROBUST_CLUSTER, ROBUST_ROWS
 
@@ -21,24 +23,17 @@ __all__ = ["alternative_items", "growth_items", "missing_items"]
 def alternative_items(subject: Subject) -> Iterator[Item]:
     """The table of alternatives, or why there is none."""
     fit, factors = subject.fit, subject.fit.design.factors
-    largest = max(int(factor.sizes.max()) for factor in factors)
-    if fit.nobs > ROBUST_ROWS or largest > ROBUST_CLUSTER:
-        yield sentence("Not computed, as robust errors of so many rows take a while: alternatives(fit) does it.")
-    elif _crossed(subject):
-        names = " and ".join(factor.name for factor in factors)
+    contains_all = nested_in(fit.design).all(axis=0)
+    if not contains_all.any():
+        names = join([factor.name for factor in factors])
         yield sentence(
             f"Not computed: {names} are crossed, and the alternatives know one clustering variable. Choose one,"
-            f" as in alternatives(fit, cluster={factors[0].name!r}); what rows share through the other is then left out."
+            f" as in alternatives(fit, cluster={factors[0].name!r}); what rows share through others is then left out."
         )
+    elif fit.nobs > ROBUST_ROWS or factors[int(contains_all.argmax())].sizes.max() > ROBUST_CLUSTER:
+        yield sentence("Not computed, as robust errors of so many rows take a while: alternatives(fit) does it.")
     else:
         yield alternatives(fit).table
-
-
-def _crossed(subject: Subject) -> bool:
-    """Whether no grouping factor contains the others."""
-    from ..mixed.variance.intraclass import nested_in
-
-    return not nested_in(subject.fit.design).all(axis=0).any()
 
 
 def growth_items(subject: Subject) -> Iterator[Item]:

@@ -21,7 +21,7 @@ from .sections import reproduction_section, warning_section
 from .svg import inline_svg
 from .values import escape_html, one_line, plural
 
-__all__ = ["mixed_report", "write_mixed"]
+__all__ = ["mixed_report", "reference_section", "write_mixed"]
 
 _REFERENCES = {
     "": "Bates, D., Mächler, M., Bolker, B., & Walker, S. (2015). Fitting linear mixed-effects models using lme4."
@@ -105,7 +105,7 @@ def mixed_report(results: MixedResults, *, title: str = "", source: str = "", co
         _figures(fit),
         warning_section(fit.notices),
         reproduction_section(mixed_code(results, source=source), command),
-        _references(results),
+        reference_section(results),
     ]
     foot = f"Made with mixsem {escape_html(__version__)}."
     return html_page(heading, _head(fit), [s for s in sections if s is not None], foot)
@@ -204,7 +204,8 @@ def _figures(fit: MixedFit) -> Section:
     return Section("figures", "Figures", "".join(figures))
 
 
-def _references(results: MixedResults) -> Section:
+def reference_section(results: MixedResults) -> Section:
+    """The sources of the methods that were used."""
     fit = results.fit
     keys = ["", results.inference.ddf, *(["residual"] if fit.residual is not None else [])]
     texts = sorted(_REFERENCES[key] for key in keys if key in _REFERENCES)

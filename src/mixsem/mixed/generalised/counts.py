@@ -12,6 +12,9 @@ __all__ = ["NegativeBinomial", "Poisson"]
 
 Array = NDArray[np.float64]
 
+#: From here on two terms of the series of the digamma function are exact in floating point.
+LARGE = 1e4
+
 
 class Poisson(ByMean):
     """Counts."""
@@ -68,10 +71,11 @@ class NegativeBinomial(Family):
         return float(-m @ special.gammaln(y + 1.0))
 
     def loglik(self, y: Array, m: Array, eta: Array, d: float) -> Array:
-        # (y + d) log(mu + d) written so that it is finite for any mu
-        log_sum = np.logaddexp(eta, np.log(d))
-        shape = special.gammaln(y + d) - special.gammaln(d) + d * np.log(d)
-        return np.asarray(m * (shape + y * eta - (y + d) * log_sum))
+        # log Gamma(y + d) - log Gamma(d) by the beta function, so that nothing is lost where d is large
+        positive = np.maximum(y, 1.0)
+        rising = np.where(y > 0.0, special.gammaln(positive) - special.betaln(positive, d), 0.0)
+        x = eta - np.log(d)
+        return np.asarray(m * (rising + y * x - (y + d) * np.logaddexp(0.0, x)))
 
     def newton(self, y: Array, m: Array, eta: Array, d: float) -> tuple[Array, Array]:
         p = special.expit(eta - np.log(d))
@@ -84,9 +88,8 @@ class NegativeBinomial(Family):
     def by_dispersion(self, y: Array, m: Array, eta: Array, d: float) -> DispersionTerms:
         p = special.expit(eta - np.log(d))
         q = 1.0 - p
-        by_size = special.digamma(y + d) - special.digamma(d) + 1.0 + np.log(d) - np.logaddexp(eta, np.log(d))
-        loglik = m * (d * by_size - (y + d) * q)  # d / (mu + d) = q
-        return DispersionTerms(loglik, m * p * (y * q - d * p), m * p * q * (d - (y + d) * (1.0 - 2.0 * p)))
+        by_size = _digamma_gap(y, d) - np.logaddexp(0.0, eta - np.log(d)) + p - y * q / d
+        return DispersionTerms(m * d * by_size, m * p * (y * q - d * p), m * p * q * (d - (y + d) * (1.0 - 2.0 * p)))
 
     def variance(self, mu: Array, d: float) -> Array:
         return mu + mu**2 / d
@@ -101,3 +104,10 @@ class NegativeBinomial(Family):
         mean = float(np.average(y, weights=m))
         excess = float(np.average((y - mean) ** 2, weights=m)) - mean
         return float(np.clip(2.0 * mean**2 / max(excess, 1e-8), 0.2, 50.0))
+
+
+def _digamma_gap(y: Array, d: float) -> Array:
+    """digamma(y + d) - digamma(d); for large d by the difference of their series."""
+    if d < LARGE:
+        return np.asarray(special.digamma(y + d) - special.digamma(d))
+    return np.asarray(np.log1p(y / d) + 0.5 * (1.0 / d - 1.0 / (y + d)) + (d**-2.0 - (y + d) ** -2.0) / 12.0)

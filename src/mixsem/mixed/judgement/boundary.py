@@ -59,13 +59,13 @@ def boundary_notices(fit: MixedEstimates) -> Iterator[Notice]:
         )
         text = (
             f"boundary fit (singular fit): {what}. Likely why, in this order: {causes}. What to do:"
-            f" {', '.join(_advice(report))}. The estimates are the optimum; intervals and tests of these variances are"
+            f" {', '.join(_advice(report, isinstance(fit, MixedFit)))}. The estimates are the optimum; intervals and tests of these variances are"
             " not the usual ones."
         )
         yield Notice(BoundaryWarning, text)
 
 
-def _advice(report: BoundaryReport) -> Iterator[str]:
+def _advice(report: BoundaryReport, linear: bool) -> Iterator[str]:
     """Steps in the order in which to try them."""
     kinds = {d.kind for d in report.directions}
     slopes = [d for d in report.directions if d.kind == "sd" and d.effects != ("(Intercept)",)]
@@ -77,8 +77,9 @@ def _advice(report: BoundaryReport) -> Iterator[str]:
         yield "drop a random term: together they describe every row"
     if kinds & {"sd"} and not slopes:
         yield "leave the term out (fixed effects stay the same)"
-    yield "compare with cluster-robust standard errors and GEE (alternatives(fit))"
-    yield "or hold variances away from 0 by a weak penalty (penalty= of lmer, no longer maximum likelihood)"
+    yield f"{'' if linear else 'or '}compare with cluster-robust standard errors and GEE (alternatives(fit))"
+    if linear:
+        yield "or hold variances away from 0 by a weak penalty (penalty= of lmer, no longer maximum likelihood)"
 
 
 def _identification(fit: MixedFit) -> Iterator[Notice]:
