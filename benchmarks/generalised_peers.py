@@ -14,10 +14,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+# First, because its clock starts before libraries are loaded.
+from mixed_peers import Program, Record, factors_of_glmm, factors_of_mixedlm, factors_of_mixsem, key, main, read_frame
+
+# isort: split
 import numpy as np
 import pandas as pd
-
-from mixed_peers import Program, Record, factors_of_glmm, factors_of_mixedlm, factors_of_mixsem, key, main, read_frame
 
 
 def fit_mixsem(problem: Record, frame: pd.DataFrame) -> Any:

@@ -57,6 +57,11 @@ def ours_beside(row: Row, fitted: Sequence[Row]) -> Row | None:
     return next((other for other in ours if other.errors == row.errors), ours[0] if ours else None)
 
 
+def seconds(value: float) -> str:
+    """Hundredths, or two digits where these would say too little."""
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+
+
 def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     """The table of one problem as text, without its head."""
     fitted = [row for row in rows if row.criterion is not None]
@@ -71,7 +76,7 @@ def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
         count = "" if row.evaluations is None else str(row.evaluations)
         count += f" + {row.gradients} gradients" if row.gradients else ""
         excess = f"{max(row.criterion - best, 0.0):.0e}" if row.criterion - best > 1e-8 else "0"
-        times = (f"{row.cpu:.2f}", f"{row.wall:.2f}", ratio, count, excess, f"{row.peak:.0f}", f"{row.load:.1f}")
+        times = (seconds(row.cpu), seconds(row.wall), ratio, count, excess, f"{row.peak:.0f}", f"{row.load:.1f}")
         lines.append((row.program, *times, str(row.repeats)))
     return lines
 

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import bayes_step1
 import calibration
+import generalised
 import interval_coverage
 import laplace_vs_mcmc
 import mixed
@@ -38,6 +39,7 @@ def main(arguments: list[str]) -> int:
             laplace_vs_mcmc.main(check=True),
             study_samplers.main(),
             mixed.main(["--small"]),
+            generalised.main(["--small", "verbagg", "cbpp-quadrature", "poisson"]),
         ]
         return int(not all(checks))
     scripts = (
@@ -53,6 +55,7 @@ def main(arguments: list[str]) -> int:
         study_samplers,
         study_speed,
         mixed,
+        generalised,
     )
     return int(not all([script.main() for script in scripts]))
 

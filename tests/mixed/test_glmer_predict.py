@@ -28,7 +28,7 @@ INTEGRAL = 1e-8
 ROUNDING = 1e-12
 
 
-@pytest.mark.parametrize(("name", "said"), zip(PREDICTED, USES["predictions"], strict=True), ids=str)
+@pytest.mark.parametrize(("name", "said"), list(zip(PREDICTED, USES["predictions"], strict=True)), ids=str)
 def test_standard_errors_are_those_of_glmmtmb(name, said):
     fit, at = fitted(glmm_case(*name)), np.array(said["rows"]) - 1
     cases = {"link": {"type": "link"}, "response": {}, "none": {"type": "link", "random": "none"}}
@@ -48,15 +48,6 @@ def test_limits_are_transformed_and_stay_inside():
 def test_limits_of_falling_links_are_in_order():
     found = fitted(glmm_case("gamma_inverse", "one")).predict(interval="confidence")
     assert ((found["lower"] < found["fit"]) & (found["fit"] < found["upper"])).all()
-
-
-def test_with_all_known_parameters_errors_are_conditional_standard_deviations():
-    """A model of one random intercept: own variance, and what the parameters add, is more than the former."""
-    fit = fitted(glmm_case("cbpp", "laplace"))
-    found = fit.predict(type="link", interval="confidence")
-    own = fit.ranef.frame["sd"].to_numpy()[fit.design.factors[0].codes]
-    assert (found["se"] > 0.5 * own).all()
-    assert (found["se"] < own + fit.se.sum()).all()
 
 
 def exact_mean(fit, eta, sd):
@@ -163,7 +154,7 @@ def test_weights_that_are_no_trials_cannot_be_drawn():
 
 def test_refit_checks_responses():
     fit = fitted(glmm_case("cbpp", "laplace"))
-    with pytest.raises(DataError, match="impossible|whole"):
+    with pytest.raises(DataError, match="impossible"):
         fit.refit(np.full(fit.nobs, 1.5))
     with pytest.raises(OptionError, match="3 values"):
         fit.refit([0.0, 1.0, 0.0])

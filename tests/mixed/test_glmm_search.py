@@ -134,6 +134,23 @@ def test_separation_is_named():
         mx.glmer("y ~ x + (1 | g)", data, family="binomial")
 
 
+def test_separation_by_groups_and_of_counts_is_named():
+    data = table(seed=14)
+    with pytest.warns(SeparationWarning, match="separation by g"):
+        mx.glmer("y ~ 1 + (1 | g)", data.assign(y=data.g % 2), family="binomial")
+    data["level"] = np.where(data.g % 3 == 0, "b", "a")
+    data["count"] = np.where(data.level == "b", 0, data["count"])
+    with pytest.warns(SeparationWarning, match=r"of level\[T.b\]|of levelb|of level"):
+        mx.glmer("count ~ level + (1 | g)", data, family="poisson")
+
+
+def test_whole_numbers_as_objects_are_counts():
+    data = table(seed=15)
+    plain = mx.glmer("count ~ x + (1 | g)", data, family="poisson")
+    other = mx.glmer("count ~ x + (1 | g)", data.assign(count=data["count"].astype(object)), family="poisson")
+    assert other.objective == pytest.approx(plain.objective, abs=1e-9)
+
+
 def test_few_levels_are_named():
     with pytest.warns(FewGroupsWarning, match=r"g \(4\)"):
         mx.glmer("y ~ x + (1 | g)", table(seed=11, groups=4), family="binomial")
@@ -167,6 +184,7 @@ def test_an_observation_level_effect_is_allowed():
         ({"family": "poisson", "formula": "size ~ x + (1 | g)"}, DataError, "counts"),
         ({"family": "gamma", "formula": "count ~ x + (1 | g)"}, DataError, "positive"),
         ({"family": "binomial", "formula": "y ~ x + (x | g)", "n_agq": 5}, ModelError, "one random effect"),
+        ({"family": "poisson", "formula": "cbind(y, 1 - y) ~ x + (1 | g)"}, DataError, "family='binomial'"),
         ({"family": "binomial", "formula": "cbind(y) ~ x + (1 | g)"}, DataError, "successes, failures"),
         ({"family": "binomial", "formula": "cbind(y, 1 - y) ~ x + (1 | g)", "weights": "x"}, DataError, "weights"),
         ({"family": "binomial", "formula": "cbind(y, x) ~ x + (1 | g)"}, DataError, "counts of successes"),

@@ -40,10 +40,10 @@ Verdict = Literal["passed", "to know", "look", "for the eye"]
 STEPS: dict[Step, tuple[str, str]] = {
     "data": (
         "Data",
-        "no predictor repeats others, no combination of categories is empty, no label seems to mean two things.",
+        "No predictor repeats others, no combination of categories is empty, no label seems to mean two things.",
     ),
-    "simpler model": ("Size of the random part", "levels have rows enough for their random effects."),
-    "scale": ("Scales of predictors", "they are of the same order, and near enough to 0 for intercepts to be read."),
+    "simpler model": ("Size of the random part", "Levels have rows enough for their random effects."),
+    "scale": ("Scales of predictors", "They are of the same order, and near enough to 0 for intercepts to be read."),
 }
 #: Warnings of a fit that a check of its own tells of.
 TOLD: tuple[type[MixsemWarning], ...] = (BoundaryWarning, ConvergenceWarning, FewGroupsWarning, MissingDataWarning)
@@ -91,9 +91,9 @@ def checks_of(subject: Subject) -> tuple[Check, ...]:
     found += [_boundary(fit), _convergence(fit), *_others(fit, audit)]
     if not isinstance(fit, MixedFit):
         found += [*_overdispersion(fit), *_quadrature(fit)]
-    eye = "whether residuals and random effects are near to normal, and residuals equally spread: see the figures."
+    eye = "Whether residuals and random effects are near to normal, and residuals equally spread: see the figures."
     if not isinstance(fit, MixedFit):
-        eye = "whether random effects are near to normal, and residuals show no pattern: see the figures."
+        eye = "Whether random effects are near to normal, and residuals show no pattern: see the figures."
     return (*found, Check("Shape of residuals and random effects", "for the eye", eye))
 
 
@@ -102,7 +102,7 @@ def _rows(subject: Subject) -> Check:
     fit = subject.fit
     lost, n = fit.design.n_rows - fit.nobs, fit.design.n_rows
     if not lost:
-        return Check("Missing values", "passed", f"none among the variables of the model, in {n:,} rows.")
+        return Check("Missing values", "passed", f"None among the variables of the model, in {n:,} rows.")
     where = "see Missing values below." if subject.data is not None else "guided_report(fit, data) says which, and why."
     verdict: Verdict = "look" if lost / n >= LITTLE else "to know"
     return Check("Missing values", verdict, f"{lost:,} of {n:,} rows ({lost / n:.1%}) were left out: {where}")
@@ -131,7 +131,7 @@ def _levels(fit: AnyFit, audit: DesignAudit) -> Iterator[Check]:
         yield Check("Numbers of levels", "to know", " ".join(some))
     if not few and not some:
         sizes = ", ".join(f"{factor.name} {factor.n_levels:,}" for factor in fit.design.factors)
-        yield Check("Numbers of levels", "passed", f"enough to estimate variances from ({sizes}).")
+        yield Check("Numbers of levels", "passed", f"Enough to estimate variances from ({sizes}).")
 
 
 def _boundary(fit: AnyFit) -> Check:
@@ -141,14 +141,17 @@ def _boundary(fit: AnyFit) -> Check:
     if texts:
         return Check(name, "look", f"{' '.join(text[:1].upper() + text[1:] for text in texts)} [MX101]")
     many = any(len(term.names) > 1 and term.correlated for term in fit.design.terms)
-    return Check(name, "passed", f"no variance is 0{', and no correlation 1 or -1' * many}: no boundary (singular) fit.")
+    return Check(
+        name, "passed", f"No variance is 0{', and no correlation 1 or -1' * many}: no boundary (singular) fit."
+    )
 
 
 def _convergence(fit: AnyFit) -> Check:
     """Whether the search arrived."""
     check = check_convergence(fit)
     if check.converged:
-        return Check("Convergence", "passed", check.text.removeprefix("Converged: "))
+        text = check.text.removeprefix("Converged: ")
+        return Check("Convergence", "passed", f"{text[:1].upper()}{text[1:]}")
     todo = "What to do: see to the checks above first, then refit(fit), which goes on from here, and all_fit(fit)."
     return Check("Convergence", "look", f"{check.text} {todo} [MX102]")
 
@@ -181,9 +184,11 @@ def _quadrature(fit: GeneralisedFit) -> Iterator[Check]:
     """How well the likelihood was computed."""
     name = "Quadrature"
     if fit.n_agq > 1:
-        yield Check(name, "passed", f"adaptive Gauss-Hermite quadrature with {fit.n_agq} nodes.")
+        yield Check(name, "passed", f"Adaptive Gauss-Hermite quadrature with {fit.n_agq} nodes.")
     elif fit.n_agq == 0:
-        yield Check(name, "look", "n_agq=0 is fast and rough: fixed effects are too near to 0. Report n_agq=1 or more.")
+        yield Check(
+            name, "look", "This is n_agq=0, fast and rough: fixed effects are too near to 0. Report n_agq=1 or more."
+        )
     elif not is_scalar(fit):
         text = (
             "Laplace's approximation, for which there is no better one with several random effects; with few binary"

@@ -10,7 +10,7 @@ from ..mixed.fit import MixedFit
 from ..mixed.inference.f_tables import f_table
 from ..mixed.variance.explained import r2_mixed
 from ..mixed.variance.intraclass import icc
-from ..report.mixed_tables import random_effect_table
+from ..report.mixed_tables import fixed_effect_table, random_effect_table
 from ..report.table import Column, Table
 from .part import Item, attempt, sentence
 from .subject import may_profile
@@ -18,12 +18,18 @@ from .subject import may_profile
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..report.mixed_results import MixedResults
+    from ..report.values import Format
     from .subject import Subject
 
 __all__ = ["fixed_items", "variance_items"]
 
-RESTRICTED = "Limits are those of the profile likelihood, which is not restricted: with few levels they are a little low."
-LONG = "No intervals of standard deviations: to profile the likelihood of so large a model takes long; confint(fit) does."
+RESTRICTED = (
+    "Limits are those of the profile likelihood, which is not restricted: with few levels they are a little low."
+)
+LONG = (
+    "No intervals of standard deviations: to profile the likelihood of so large a model takes long; confint(fit) does."
+)
 
 
 def variance_items(subject: Subject) -> Iterator[Item]:
@@ -50,12 +56,16 @@ def _random_effects(subject: Subject) -> Table:
         return replace(table, notes=table.notes if may_profile(fit) else (*table.notes, LONG))
     at = next(i for i, column in enumerate(table.columns) if column.name == "sd") + 1
     form = table.columns[at - 1].format
-    over = "95% limits"
-    limits = [Column("lower", "Lower", form, group=over), Column("upper", "Upper", form, group=over)]
+    limits = _limit_columns(form)
     values = frame.loc[frame["effect2"].isna(), ["lower", "upper"]].itertuples(index=False, name=None)
     rows = tuple((*row[:at], *pair, *row[at:]) for row, pair in zip(table.rows, values, strict=True))
     notes = (*table.notes, *_correlations(frame), *([RESTRICTED] if fit.reml else []))
     return replace(table, columns=(*table.columns[:at], *limits, *table.columns[at:]), rows=rows, notes=notes)
+
+
+def _limit_columns(form: Format) -> tuple[Column, Column]:
+    over = "95% limits"
+    return Column("lower", "Lower", form, group=over), Column("upper", "Upper", form, group=over)
 
 
 def _correlations(frame: pd.DataFrame) -> Iterator[str]:
@@ -75,9 +85,27 @@ def fixed_items(subject: Subject) -> Iterator[Item]:
     if not results.fit.model.p:
         yield sentence("There are no fixed effects.")
         return
-    yield results.fixed_table
+    yield _coefficients(results)
     design = results.fit.design
     if results.terms is not None:
         yield results.terms.table
     elif len(design.fixed_names) > len(design.fixed_terms):
         yield from attempt("Tests of terms", lambda: [f_table(results.fit, 3, results.inference).table])
+
+
+def _coefficients(results: MixedResults) -> Table:
+    """Each coefficient with its test and its limits, whose methods the notes name."""
+    frame = results.fixed_frame.rename(columns={"statistic": results.inference.statistic})
+    frame = frame if frame["df"].notna().any() else frame.drop(columns="df")
+    told = {
+        "wald": "Limits are Wald's: estimate and standard error.",
+        "profile": "Limits are those of the profile likelihood.",
+        "none": "",
+    }[results.limits]
+    notes = tuple(note for note in (results.inference.note, told) if note)
+    table = replace(fixed_effect_table(frame, notes), title="")
+    if results.limits == "none":
+        return table
+    columns = (*table.columns, *_limit_columns(table.columns[1].format))
+    pairs = frame[["lower", "upper"]].itertuples(index=False, name=None)
+    return replace(table, columns=columns, rows=tuple((*r, *p) for r, p in zip(table.rows, pairs, strict=True)))

@@ -88,5 +88,7 @@ def drawn(plan: FigurePlan) -> str:
     try:
         svg = inline_svg(plan.draw(), name=plan.name, title=plan.title, description=plan.caption)
     except Exception as error:  # a figure less is no reason to have no report
-        return paragraph(f"{plan.title}: not drawn ({str(error).splitlines()[0] if str(error) else type(error).__name__}).")
+        return paragraph(
+            f"{plan.title}: not drawn ({str(error).splitlines()[0] if str(error) else type(error).__name__})."
+        )
     return figure_html(svg, f"{plan.title}. {plan.caption}")

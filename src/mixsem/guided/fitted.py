@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from ..mixed.fit import MixedFit
 from ..mixed.penalties.penalised import is_penalised, penalised_facts, penalty_note
 from ..report.document import Listing, Prose
-from ..report.values import plural
 from ..report.words import join
 from .part import Item, sentence
 
@@ -36,8 +35,8 @@ def in_words(fit: AnyFit) -> str:
     Examples
     --------
     >>> import mixsem as mx
-    >>> print(in_words(mx.lmer("Reaction ~ Days + (Days | Subject)", mx.data.sleepstudy())))
-    The mean of Reaction depends on Days. Over the 18 levels of Subject the intercept and the effect of Days vary, with a correlation.
+    >>> print(in_words(mx.lmer("Reaction ~ Days + (1 | Subject)", mx.data.sleepstudy())))
+    The mean of Reaction depends on Days. Over the 18 levels of Subject the intercept varies.
     """
     design = fit.design
     terms = [name for name in design.fixed_terms if name != INTERCEPT]
@@ -105,7 +104,9 @@ def _criteria(fit: AnyFit) -> Iterator[tuple[str, str]]:
     else:
         yield "REML criterion" if fit.reml else "-2 log-likelihood", f"{fit.objective:,.2f}"
         yield "AIC, BIC", f"{fit.aic:,.1f}, {fit.bic:,.1f}"
-    covariances = plural(len(fit.theta), "parameter")
     rest = fit.n_params - fit.model.p - len(fit.theta)
-    own = ", ".join([f"{fit.model.p:,} fixed", f"{covariances} of the random effects", *([f"{rest} other"] * bool(rest))])
-    yield "Parameters", f"{fit.n_params:,}: {own}"
+    own = [f"{fit.model.p:,} fixed", f"{len(fit.theta):,} (co)variances of random effects"]
+    own += ["the residual variance"] if fit.varcorr.residual_rows else []
+    rest -= bool(fit.varcorr.residual_rows)
+    own += [f"{rest:,} of the {'residuals' if fit.varcorr.residual_rows else 'family'}"] if rest else []
+    yield "Parameters", f"{fit.n_params:,}: {join(own)}; random effects themselves are not counted"

@@ -80,6 +80,7 @@ class GuidedReport:
         for part in self.parts:
             texts.append(_underlined(part.title, "-"))
             texts += [item.to_text(width) for item in part.items]
+        texts.append("Figures are in the page that save(folder) writes, and in notebooks.")
         return "\n\n".join(texts)
 
     def to_html(self) -> str:

@@ -63,9 +63,13 @@ def smaller_items(subject: Subject) -> Iterator[Item]:
     else:
         named = {f"without {part.what}": _refitted(fit, part.bars) for part in smaller}
         yield _table(fit, named)
-    yield sentence(
-        "Fixed effects are not compared by REML: compare(fit, fit.update(\". ~ . - x\")) refits both by maximum likelihood."
-    ) if fit.reml else sentence("Fixed effects are compared by compare(fit, fit.update(\". ~ . - x\")).")
+    yield (
+        sentence(
+            'Fixed effects are not compared by REML: compare(fit, fit.update(". ~ . - x")) refits both by maximum likelihood.'
+        )
+        if fit.reml
+        else sentence('Fixed effects are compared by compare(fit, fit.update(". ~ . - x")).')
+    )
 
 
 def _single(fit: AnyFit) -> Iterator[Item]:
@@ -90,7 +94,10 @@ def _table(fit: AnyFit, smaller: Mapping[str, AnyFit]) -> Table:
     fits = {THIS: fit, **smaller}
     criteria = aic_table(*fits.values(), names=tuple(fits)).frame.set_index("model")  # type: ignore[arg-type]
     records = []
-    tests = {name: compare(small, fit, names=(name, THIS)) for name, small in smaller.items()}  # type: ignore[arg-type]
+    tests = {
+        name: compare(small, fit, names=(f"the one {name}", THIS))  # type: ignore[arg-type]
+        for name, small in smaller.items()
+    }
     for name, one in fits.items():
         record: dict[str, object] = {"model": name, **criteria.loc[name].to_dict(), "caic": _conditional(one)}
         record["n_params"] = one.n_params
@@ -119,11 +126,13 @@ def _test_notes(tests: Mapping[str, MixedComparison]) -> Iterator[str]:
     """What the comparisons have to say: what all say first, then what each says; formulas last."""
     notes = [found.notes for found in tests.values()]
     every = [note for note in notes[0] if all(note in others for others in notes)]
-    own = dict.fromkeys(note for others in notes for note in others if note not in every)
-    formulas = [f"{name}: " for name in (THIS, *tests)]
-    told = [*every, *own]
-    yield from (note for note in told if not note.startswith(tuple(formulas)))
-    yield from (note for prefix in formulas for note in told if note.startswith(prefix))
+    told = dict.fromkeys([*every, *(note for others in notes for note in others)])
+    names = (f"{THIS}: ", *(f"the one {name}: " for name in tests))
+    formulas = [note.removeprefix("the one ") for prefix in names for note in told if note.startswith(prefix)]
+    counted = "Parameters are"  # the facts of the fit say it
+    words = (note for note in told if not note.startswith((*names, counted)))
+    yield from (note[:1].upper() + note[1:] for note in words)
+    yield from formulas
 
 
 def _criterion_notes(conditional: bool) -> Iterator[str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["generalised_notices"]
 
 #: A coefficient that changes the linear predictor by more than this over one standard deviation of its predictor has no
-#: maximum: odds of 3,000 to 1.
+#: maximum, nor has a standard deviation above it: odds of 3,000 to 1.
 SEPARATED = 8.0
 #: Size of negative binomial counts, relative to their mean, from which on they are Poisson ones.
 NO_OVERDISPERSION = 1e4
@@ -43,20 +43,29 @@ def _convergence(fit: GeneralisedFit) -> Iterator[Notice]:
 
 
 def _separation(fit: GeneralisedFit) -> Iterator[Notice]:
-    """Coefficients on their way to infinity."""
-    if fit.family.name != "binomial":
+    """Coefficients, and standard deviations, on their way to infinity."""
+    if fit.family.name not in ("binomial", "poisson", "negative binomial"):
         return
     scaling = fit.model.rows.scaling.fixed
-    inner = fit.point.beta
-    names = [
-        name for j, name in enumerate(fit.design.fixed_names) if j != scaling.intercept and abs(inner[j]) > SEPARATED
-    ]
+    far = np.abs(fit.point.beta) > SEPARATED
+    names = [name for j, name in enumerate(fit.design.fixed_names) if far[j] and j != scaling.intercept]
+    alike = "alike" if fit.family.name == "binomial" else "0"
     if names:
         text = (
-            f"separation: the logit or its like changes by more than {SEPARATED:g} over one standard deviation of"
-            f" {enumerate_briefly(names)}. Within some values all responses are alike, and the coefficient runs to"
+            f"separation: the linear predictor changes by more than {SEPARATED:g} over one standard deviation of"
+            f" {enumerate_briefly(names)}. For some values of it all responses are {alike}, and the coefficient runs to"
             " infinity: its size and standard error mean nothing. What to do: look at the cross-table of response and"
             " predictor, join categories, or take the predictor out; likelihood-ratio tests remain valid."
+        )
+        yield Notice(SeparationWarning, text)
+    sds = np.linalg.norm(fit.model.theta_map.stacked(fit.point.phi), axis=2).max(axis=1)
+    groups = [factor.name for factor, sd in zip(fit.design.factors, sds, strict=True) if sd > SEPARATED]
+    if groups:
+        text = (
+            f"separation by {enumerate_briefly(groups)}: standard deviations of random effects are above {SEPARATED:g} on"
+            f" the scale of the linear predictor. Within most levels all responses are {alike}, and the standard deviation"
+            " runs to infinity: its size means nothing. What to do: check whether the response belongs to the levels"
+            " themselves; then use one row per level, without the random effect."
         )
         yield Notice(SeparationWarning, text)
 

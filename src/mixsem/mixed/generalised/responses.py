@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Number
 
 import numpy as np
 import pandas as pd
@@ -41,7 +42,13 @@ def response_reader(family: Family) -> ResponseReader:
     """How `read_design` reads the response of a family."""
 
     def read(text: str, raw: pd.DataFrame, compute: Callable[[str], Array]) -> tuple[Array, Array | None]:
-        sides = split_response(text) if family.has_trials else None
+        sides = split_response(text)
+        if sides is not None and not family.has_trials:
+            raise DataError(
+                f"the response {text} with family={family.name!r}",
+                allowed="successes and failures for family='binomial', else one column",
+                todo="choose family='binomial', or give counts with an offset",
+            )
         if sides is not None:
             return _proportions(text, compute(sides[0]), compute(sides[1]))
         coded = _coded(raw[text], family) if text in raw else None
@@ -71,7 +78,7 @@ def _coded(column: pd.Series, family: Family) -> Array | None:
     """
     if pd.api.types.is_bool_dtype(column.dtype):
         return column.to_numpy(dtype=float)
-    if pd.api.types.is_numeric_dtype(column.dtype):
+    if pd.api.types.is_numeric_dtype(column.dtype) or all(isinstance(value, Number) for value in column):
         return None
     categories = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else sorted(column.unique())
     present = [c for c in categories if (column == c).any()]

@@ -59,8 +59,8 @@ def boundary_notices(fit: MixedEstimates) -> Iterator[Notice]:
         )
         text = (
             f"boundary fit (singular fit): {what}. Likely why, in this order: {causes}. What to do:"
-            f" {', '.join(_advice(report, isinstance(fit, MixedFit)))}. The estimates are the optimum; intervals and tests of these variances are"
-            " not the usual ones."
+            f" {', '.join(_advice(report, isinstance(fit, MixedFit)))}. The estimates are the optimum; intervals and"
+            " tests of these variances are not the usual ones."
         )
         yield Notice(BoundaryWarning, text)
 
