@@ -1,7 +1,7 @@
-"""The problems of `mixed.py`, and what those of `generalised.py` are made of: seeded data of the shapes that users of mixed models have, and a plain dense judge.
+"""The problems of `mixed.py`: seeded data of the shapes that users of mixed models have, and a plain dense judge.
 
-Data go to a folder of raw little-endian columns that Python and R read alike, with a `problem.json` beside them. A
-factor's column has codes from 0; its levels are the texts 1, 2, ....
+What `generalised.py` needs of these is here too. Data go to a folder of raw little-endian columns that Python and R
+read alike, with a `problem.json` beside them. A factor's column has codes from 0; its levels are the texts 1, 2, ....
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
             laplace_vs_mcmc.main(check=True),
             study_samplers.main(),
             mixed.main(["--small"]),
-            generalised.main(["--small", "verbagg", "cbpp-quadrature", "poisson"]),
+            generalised.main(["verbagg", "cbpp-quadrature", "poisson", "--small", "--programs", "mixsem"]),
         ]
         return int(not all(checks))
     scripts = (

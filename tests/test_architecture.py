@@ -24,7 +24,9 @@ LONGEST_FILE = 350
 LONGEST_FUNCTION = 80  # lines of code: a docstring explains, and is not counted
 
 STEPS = frozenset({"measurement", "factors", "structural"})
-ORCHESTRA = frozenset({"comparison", "explained", "growth_curves", "pipelines", "cli", "studies", "resampling"})
+ORCHESTRA = frozenset(
+    {"comparison", "explained", "growth_curves", "guided", "pipelines", "cli", "studies", "resampling"}
+)
 DISPLAY = frozenset({"report", "plots"})
 ABOVE_DATA = STEPS | ORCHESTRA | DISPLAY | {"mixed", "multilevel", "simulate"}
 

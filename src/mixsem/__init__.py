@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from .factors.sam import factor_moments
     from .factors.scores import factor_scores
     from .growth_curves import growth_curve
+    from .guided import GuidedReport, guided_report
     from .measurement.bayes_fit import BayesianFit
     from .measurement.bayes_measures import bayes_fit_measures
     from .measurement.diagnostics import diagnostics
@@ -136,7 +137,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MGBCFA", "MGCFA", "MLCFA", "MLSEM", "SEM", "Alignment", "AllFit", "BayesianFit", "Bootstrap", "Classification",
     "ClusterTest", "ConfidenceIntervals", "ConvergenceCheck", "DistalOutcome", "FactorMoments", "GeneralisedFit",
-    "GeneralisedMixedModel", "ImpliedCovariance", "Intervals", "InvarianceTest", "LinearMixedModel",
+    "GeneralisedMixedModel", "GuidedReport", "ImpliedCovariance", "Intervals", "InvarianceTest", "LinearMixedModel",
     "MeasurementFit", "MembershipModel", "MixedBootstrap", "MixedFit", "MixtureBootstrap", "MixtureFit",
     "MixtureSelection", "ModelComparison", "NonInvariance", "Optimizer", "Penalty", "PowerResult", "Priors",
     "Profile", "PropagatedPosterior", "RandomEffectSteps", "RandomEffects", "ReleaseScores", "Residual", "SAMFit",
@@ -144,18 +145,17 @@ __all__ = [
     "StructuralMixture", "VarCorr", "WaldTests", "aic_table", "align", "all_fit", "alternatives", "anova",
     "augment", "average_predictions", "bayes", "bayes_fit_measures", "bootstrap", "bootstrap_lrt", "caic", "cfa",
     "check_convergence", "check_design", "check_missing", "check_overdispersion", "check_quadrature",
-    "choose_clusters",
-    "choose_prior_variance", "classification", "cluster_robust", "clusters", "compare", "compare_groups",
-    "compare_pooling", "confint", "contrast", "cross_validate", "data", "diagnostics", "distal", "emmeans",
-    "equations", "errors", "explain", "factor_moments", "factor_scores", "factors", "find_noninvariance",
-    "fit_measures", "gee", "glance", "glmer", "growth", "growth_curve", "growth_syntax", "icc", "implied_cov",
-    "inference", "intervals", "invariance_test", "is_singular", "lmer", "loading_deviations", "measurement",
-    "mixmg_bsem", "mixml_sem", "mixtures", "mmgsem", "modification_indices", "multilevel", "penalised_loglik",
-    "plots", "power", "predictors", "profile", "propagated_posterior", "r2", "random_effect_steps", "re_pca",
-    "refit", "release_scores", "report", "residuals", "sam", "sample_clusters", "save_results", "score_test", "sem",
-    "sensitivity", "simulate", "simulate_data", "simulate_mixed", "stability", "standard_errors", "standardized",
-    "structural", "studies", "summary", "supported_model", "syntax", "tidy", "to_long", "to_wide",
-    "variance_shares", "variance_test", "wald", "within", "within_between",
+    "choose_clusters", "choose_prior_variance", "classification", "cluster_robust", "clusters", "compare",
+    "compare_groups", "compare_pooling", "confint", "contrast", "cross_validate", "data", "diagnostics", "distal",
+    "emmeans", "equations", "errors", "explain", "factor_moments", "factor_scores", "factors", "find_noninvariance",
+    "fit_measures", "gee", "glance", "glmer", "growth", "growth_curve", "growth_syntax", "guided_report", "icc",
+    "implied_cov", "inference", "intervals", "invariance_test", "is_singular", "lmer", "loading_deviations",
+    "measurement", "mixmg_bsem", "mixml_sem", "mixtures", "mmgsem", "modification_indices", "multilevel",
+    "penalised_loglik", "plots", "power", "predictors", "profile", "propagated_posterior", "r2",
+    "random_effect_steps", "re_pca", "refit", "release_scores", "report", "residuals", "sam", "sample_clusters",
+    "save_results", "score_test", "sem", "sensitivity", "simulate", "simulate_data", "simulate_mixed", "stability",
+    "standard_errors", "standardized", "structural", "studies", "summary", "supported_model", "syntax", "tidy",
+    "to_long", "to_wide", "variance_shares", "variance_test", "wald", "within", "within_between",
 ]
 # fmt: on
 
@@ -182,6 +182,7 @@ _NAMES = {
     "factors.sam": "factor_moments",
     "factors.scores": "factor_scores",
     "growth_curves": "growth_curve",
+    "guided": "GuidedReport guided_report",
     "measurement.bayes_fit": "BayesianFit",
     "measurement.bayes_measures": "bayes_fit_measures",
     "measurement.diagnostics": "diagnostics",

@@ -11,6 +11,8 @@ import pytest
 import mixsem as mx
 from mixsem.errors import MixsemWarning, ModelError, OptionError, UnsupportedModelError
 from mixsem.mixed.generalised.objective import Criterion
+from mixsem.mixed.uncertainty.bootstrap import _pack, _work
+from mixsem.mixed.uncertainty.generalised_bootstrap import GeneralisedReplication
 from mixsem.mixed.uncertainty.generalised_coordinates import generalised_coordinates
 from mixsem.mixed.uncertainty.parameters import fitted_values, parameters_of
 
@@ -189,6 +191,16 @@ def test_bootstrap_draws_and_fits_again():
     again = quietly(lambda: mx.bootstrap(fit, 40, seed=3))
     np.testing.assert_array_equal(again.draws, drawn.draws)
     assert np.isfinite(drawn.intervals(method="bc").frame[["lower", "upper"]].to_numpy()).all()
+
+
+def test_bootstrap_batches_travel_to_other_processes():
+    fit = fitted(glmm_case("cbpp", "laplace"))
+    seeds = np.random.SeedSequence(5).spawn(3)
+    sent = _work(_pack(fit, first_effect, False), seeds)
+    here = [GeneralisedReplication(fit, first_effect, False)(seed) for seed in seeds]
+    for there, own in zip(sent, here, strict=True):
+        np.testing.assert_array_equal(there.values, own.values)
+        assert there.statistic == own.statistic
 
 
 def test_bootstrap_of_a_fit_with_a_dispersion():

@@ -93,6 +93,10 @@ def _run(argv: Sequence[str] | None) -> None:
         from .lmer import lmer_options, run_lmer
 
         run_lmer(lmer_options(arguments, typed))
+    elif arguments.command == "glmer":
+        from .glmer import glmer_options, run_glmer
+
+        run_glmer(glmer_options(arguments, typed))
     elif arguments.command == "power":
         from .power_plan import power_options
 

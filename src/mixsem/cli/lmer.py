@@ -19,10 +19,19 @@ from .step1 import one_of
 from .wording import about_model
 
 if TYPE_CHECKING:
+    from ..data.columns import FrameLike
     from ..mixed.linear import LinearMixedModel
     from ..report.mixed_results import MixedResults
 
-__all__ = ["LmerOptions", "lmer_options", "run_lmer"]
+__all__ = [
+    "LmerOptions",
+    "column_name",
+    "data_file",
+    "lmer_options",
+    "require_formula",
+    "run_lmer",
+    "spare_input",
+]
 
 _EXAMPLE = 'a formula in quotation marks, such as "y ~ x + (x | g)"'
 
@@ -57,7 +66,7 @@ def lmer_options(arguments: argparse.Namespace, command: str = "") -> LmerOption
     OptionError
         If an argument is outside what is allowed, or a file is not there.
     """
-    _require_formula(arguments.formula, arguments.data)
+    require_formula(arguments.formula, arguments.data)
     for option, value, allowed in (
         ("--ddf", arguments.ddf, DDF_METHODS),
         ("--confint", arguments.confint, CONFINT_METHODS),
@@ -66,19 +75,19 @@ def lmer_options(arguments: argparse.Namespace, command: str = "") -> LmerOption
         if value is not None:
             one_of(option, value, allowed)
     _refuse_combinations(arguments)
-    group, time = (_column("--ar1", name) for name in arguments.ar1 or (None, None))
+    group, time = (column_name("--ar1", name) for name in arguments.ar1 or (None, None))
     if arguments.out is not None and not arguments.out.strip():
         raise OptionError("--out is empty", allowed="a path")
     return LmerOptions(
         formula=arguments.formula,
-        data=_data_file(arguments.data),
+        data=data_file(arguments.data),
         reml=not arguments.ml,
-        weights=_column("--weights", arguments.weights),
-        offset=_column("--offset", arguments.offset),
+        weights=column_name("--weights", arguments.weights),
+        offset=column_name("--offset", arguments.offset),
         ddf=arguments.ddf,
         confint=arguments.confint,
         anova=arguments.anova,
-        by=_column("--residual-by", arguments.residual_by),
+        by=column_name("--residual-by", arguments.residual_by),
         ar1=None if group is None or time is None else (group, time),
         optimizer=arguments.optimizer,
         json=arguments.json,
@@ -89,7 +98,7 @@ def lmer_options(arguments: argparse.Namespace, command: str = "") -> LmerOption
     )
 
 
-def _require_formula(formula: str, data: str) -> None:
+def require_formula(formula: str, data: str) -> None:
     """Find out what cannot be a formula, the data in its place above all."""
     if "~" in data and "~" not in formula:
         raise OptionError(
@@ -115,7 +124,14 @@ def _refuse_combinations(arguments: argparse.Namespace) -> None:
             raise OptionError(f"{given} came with {other}", allowed=allowed, todo=todo)
 
 
-def _data_file(text: str) -> Path:
+def data_file(text: str) -> Path:
+    """The path of a table.
+
+    Raises
+    ------
+    OptionError
+        If it is no table, or not there.
+    """
     path = Path(text)
     if path.name.lower().endswith(SUFFIXES):
         raise OptionError(
@@ -128,7 +144,8 @@ def _data_file(text: str) -> Path:
     return path
 
 
-def _column(option: str, name: str | None) -> str | None:
+def column_name(option: str, name: str | None) -> str | None:
+    """A column's name, which must not be empty."""
     if name is not None and not name.strip():
         raise OptionError(f"{option} is empty", allowed="the name of a column", todo=f"name it, or leave {option} out")
     return name
@@ -138,13 +155,14 @@ def run_lmer(options: LmerOptions) -> None:
     """Fit the model, write the files if a folder was named, print the summary."""
     if options.out is not None:
         check_folder(options.out, MIXED_FILES)
-        _spare_input(options.out, options.data)
+        spare_input(options.out, options.data)
     with short_warnings(quiet=options.quiet):
-        results = _results(options)
+        results, table = _results(options)
         if options.out is not None:
-            from ..report.mixed_report import write_mixed
+            from ..guided.entry import report_of
 
-            write_mixed(results, options.out, title=options.title, source=options.data.name, command=options.command)
+            told = {"title": options.title, "source": options.data.name, "command": options.command}
+            report_of(results, table, **told).save(options.out)
     _print(results, options)
 
 
@@ -168,7 +186,7 @@ def _print(results: MixedResults, options: LmerOptions) -> None:
         print(f"\nResults in {options.out}: {', '.join(MIXED_FILES)}")
 
 
-def _spare_input(out: Path, data: Path) -> None:
+def spare_input(out: Path, data: Path) -> None:
     """Refuse to replace the data that are read."""
     for name in MIXED_FILES:
         path = out / name
@@ -176,7 +194,8 @@ def _spare_input(out: Path, data: Path) -> None:
             raise OutputError(f"{path} would replace the data that are read", todo="choose another --out")
 
 
-def _results(options: LmerOptions) -> MixedResults:
+def _results(options: LmerOptions) -> tuple[MixedResults, FrameLike]:
+    """What is told of the fit, and the table."""
     from ..data.files import read_table
     from ..mixed.formulas.formula import parse_formula
     from ..report.mixed_record import label_columns
@@ -187,7 +206,7 @@ def _results(options: LmerOptions) -> MixedResults:
         table = read_table(options.data, label_columns(formula, specification.residual))
         fit = specification.fit(table, weights=options.weights, offset=options.offset)
     with progress_bar(1, quiet=options.quiet) as progress:
-        return mixed_results(
+        results = mixed_results(
             fit,
             ddf=options.ddf,  # type: ignore[arg-type]
             confint=options.confint,  # type: ignore[arg-type]
@@ -196,6 +215,7 @@ def _results(options: LmerOptions) -> MixedResults:
             offset=options.offset,
             progress=progress,
         )
+    return results, table
 
 
 def _specification(options: LmerOptions) -> LinearMixedModel:

@@ -9,6 +9,7 @@ from typing import NoReturn
 from .. import __version__
 from ..errors import OptionError, did_you_mean
 from .equation_parser import EQUATION_COMMANDS, add_equations
+from .glmer_parser import add_glmer
 from .invariance_parser import add_invariance
 from .lmer_parser import add_lmer
 from .power_parser import add_power
@@ -53,7 +54,7 @@ class _Parser(argparse.ArgumentParser):
             return "the plan file comes first, if there is one"
         if words[-1] == "explain":
             return "the identifier is what stands in brackets after the message, such as MX101"
-        if words[-1] == "lmer":
+        if words[-1] in ("lmer", "glmer"):
             return "the formula comes first, in quotation marks, then the data"
         return "the model comes first, then the data" if words[-1] in EQUATION_COMMANDS else "the data files come first"
 
@@ -103,6 +104,7 @@ def _build_parser() -> argparse.ArgumentParser:
     for kind, does in EQUATION_COMMANDS.items():
         add_equations(commands.add_parser(kind, help=does, allow_abbrev=False), kind)
     add_lmer(commands.add_parser("lmer", help="fit a linear mixed model", allow_abbrev=False))
+    add_glmer(commands.add_parser("glmer", help="fit a generalised mixed model", allow_abbrev=False))
     add_power(commands.add_parser("power", help="how many groups and people are needed", allow_abbrev=False))
     add_study(commands.add_parser("study", help="run simulation studies, the papers' or yours", allow_abbrev=False))
     _add_explain(commands.add_parser("explain", help="what a message means, and what to do", allow_abbrev=False))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..growth_curves import growth_curve
 from ..mixed.fit import MixedFit
 from ..mixed.marginal import alternatives
-from ..mixed.missing.report import check_missing
 from ..mixed.variance.intraclass import nested_in
 from ..report.words import join
 from .part import Item, sentence
@@ -51,8 +51,9 @@ def growth_items(subject: Subject) -> Iterator[Item]:
 
 def missing_items(subject: Subject) -> Iterator[Item]:
     """Tables on what was left out; nothing if nothing was, or the whole table is not known."""
-    fit = subject.fit
-    if subject.data is None or fit.design.n_rows == fit.nobs:
-        return
-    found = check_missing(fit, subject.data, time=subject.time)  # type: ignore[arg-type]
-    yield from (table.table for table in found.tables)
+    found = subject.missing
+    if found is not None:
+        first, *others = (table.table for table in found.tables)
+        yield from (replace(first, title=""), *others)
+    elif subject.data is not None and subject.fit.design.n_rows > subject.fit.nobs:
+        yield sentence("Not computed: the data are not the table that the model was fitted to.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -23,7 +23,7 @@ from ..mixed.judgement.quadrature_check import check_quadrature, is_scalar
 from ..mixed.missing.report import LITTLE
 from ..report.document import Listing
 from ..report.values import plural
-from .part import Item, sentence
+from .part import Item, first_line, sentence
 from .subject import may_profile
 
 if TYPE_CHECKING:
@@ -86,26 +86,51 @@ def check_items(checks: Sequence[Check]) -> Iterator[Item]:
 def checks_of(subject: Subject) -> tuple[Check, ...]:
     """All checks, in the order in which to see to what they find."""
     fit = subject.fit
-    audit = check_design(fit)
-    found = [_rows(subject), *(check for step in STEPS for check in _step(audit, step)), *_levels(fit, audit)]
-    found += [_boundary(fit), _convergence(fit), *_others(fit, audit)]
+    found = [*_guarded("Missing values", lambda: [_rows(subject)]), *_guarded("Design", lambda: _design(fit))]
+    found += _guarded("Variances away from their bounds", lambda: [_boundary(fit)])
+    found += _guarded("Convergence", lambda: [_convergence(fit)])
     if not isinstance(fit, MixedFit):
-        found += [*_overdispersion(fit), *_quadrature(fit)]
+        found += [
+            *_guarded("Overdispersion", lambda: _overdispersion(fit)),
+            *_guarded("Quadrature", lambda: _quadrature(fit)),
+        ]
     eye = "Whether residuals and random effects are near to normal, and residuals equally spread: see the figures."
     if not isinstance(fit, MixedFit):
         eye = "Whether random effects are near to normal, and residuals show no pattern: see the figures."
     return (*found, Check("Shape of residuals and random effects", "for the eye", eye))
 
 
+def _guarded(name: str, look: Callable[[], Iterable[Check]]) -> list[Check]:
+    """The checks, or that they could not be made: a report has the others nevertheless."""
+    try:
+        return list(look())
+    except Exception as error:  # see `attempt`
+        return [Check(name, "to know", f"Not checked. {first_line(error)}.")]
+
+
+def _design(fit: AnyFit) -> Iterator[Check]:
+    """What the audit of data and model found, and warnings of the fit that nothing else tells of."""
+    audit = check_design(fit)
+    for step in STEPS:
+        yield from _step(audit, step)
+    yield from _levels(fit, audit)
+    yield from _others(fit, audit)
+
+
 def _rows(subject: Subject) -> Check:
     """Rows that were left out."""
-    fit = subject.fit
+    name, fit = "Missing values", subject.fit
     lost, n = fit.design.n_rows - fit.nobs, fit.design.n_rows
     if not lost:
-        return Check("Missing values", "passed", f"None among the variables of the model, in {n:,} rows.")
-    where = "see Missing values below." if subject.data is not None else "guided_report(fit, data) says which, and why."
-    verdict: Verdict = "look" if lost / n >= LITTLE else "to know"
-    return Check("Missing values", verdict, f"{lost:,} of {n:,} rows ({lost / n:.1%}) were left out: {where}")
+        return Check(name, "passed", f"None among the variables of the model, in {n:,} rows.")
+    share, known = lost / n, subject.missing
+    if known is not None:  # a missing outcome alone is no loss to the likelihood
+        share -= len(known.to_predict) / n
+        text = f"{lost:,} of {n:,} rows ({lost / n:.1%}) were left out: see below."
+    else:
+        told = [notice.text for notice in fit.notices if notice.category is MissingDataWarning]
+        text = f"{' '.join(told) or f'{lost:,} of {n:,} rows were left out.'} guided_report(fit, data) says more."
+    return Check(name, "look" if share >= LITTLE else "to know", text)
 
 
 def _step(audit: DesignAudit, step: Step) -> Iterator[Check]:
@@ -190,13 +215,13 @@ def _quadrature(fit: GeneralisedFit) -> Iterator[Check]:
             name, "look", "This is n_agq=0, fast and rough: fixed effects are too near to 0. Report n_agq=1 or more."
         )
     elif not is_scalar(fit):
-        text = (
-            "Laplace's approximation, for which there is no better one with several random effects; with few binary"
-            " responses per level variances are too small (bootstrap(fit) tells by how much)."
-        )
+        text = "Laplace's approximation; with several random effects there is no quadrature to compare it with."
+        if fit.family.has_trials:
+            text += " With few binary responses per level variances are too small: bootstrap(fit) tells by how much."
         yield Check(name, "to know", text)
     elif not may_profile(fit):
         yield Check(name, "to know", "Laplace's approximation; check_quadrature(fit) compares it, which takes a while.")
     else:
         found = check_quadrature(fit)
-        yield Check(name, "look" if found.matters else "passed", f"Laplace's approximation. {' '.join(found.notes)}")
+        text = f"Laplace's approximation, compared with quadrature with {found.fit.n_agq} nodes. {found.notes[-1]}"
+        yield Check(name, "look" if found.matters else "passed", text)

@@ -9,11 +9,12 @@ from ..mixed.require import require_any_fit
 from .beside import alternative_items, growth_items, missing_items
 from .checks import check_items, checks_of
 from .estimates import fixed_items, variance_items
+from .files import told_of
 from .fitted import fitted_items
 from .part import Part, attempt
 from .report import GuidedReport
 from .smaller import smaller_items
-from .subject import Subject, may_profile
+from .subject import Subject
 
 if TYPE_CHECKING:
     from ..data.columns import FrameLike
@@ -81,14 +82,12 @@ def guided_report(
     {'passed': 6, 'to know': 1, 'for the eye': 1}
     """
     from ..report.folder import check_folder
-    from ..report.mixed_results import mixed_results
     from ..report.names import MIXED_FILES
 
     require_any_fit(fit, "guided_report")
     if out is not None:
         check_folder(out, MIXED_FILES)
-    results = mixed_results(fit, confint="profile" if may_profile(fit) else None)
-    made = report_of(results, data, title=title, source=source, command=command)
+    made = report_of(told_of(fit), data, title=title, source=source, command=command)
     if out is not None:
         made.save(out)
     return made

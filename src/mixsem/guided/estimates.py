@@ -10,10 +10,11 @@ from ..mixed.fit import MixedFit
 from ..mixed.inference.f_tables import f_table
 from ..mixed.variance.explained import r2_mixed
 from ..mixed.variance.intraclass import icc
+from ..mixed.variance.latent import THEORETICAL
 from ..report.mixed_tables import fixed_effect_table, random_effect_table
 from ..report.table import Column, Table
 from .part import Item, attempt, sentence
-from .subject import may_profile
+from .subject import may_profile, profile_refused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,12 +41,13 @@ def variance_items(subject: Subject) -> Iterator[Item]:
         yield fit.residual.table
     if isinstance(fit, MixedFit):
         yield from attempt("R²", lambda: [r2_mixed(fit).table])
-    else:
+    if isinstance(fit, MixedFit) or fit.family.link.name in THEORETICAL:
+        yield from attempt("Intraclass correlation", lambda: [icc(fit).table])
+    if not isinstance(fit, MixedFit):
         yield sentence(
-            "R²: what a single observation adds to the variance is a convention in generalised models, so that no R² is"
-            ' computed unasked; r2(fit, "theoretical") and the other methods do.'
+            "R² of a generalised model rests on a convention, what a single observation adds to the variance, so that"
+            " it is not computed unasked: r2(fit, method) and icc(fit, method) name the convention."
         )
-    yield from attempt("Intraclass correlation", lambda: [icc(fit).table])
 
 
 def _random_effects(subject: Subject) -> Table:
@@ -53,7 +55,8 @@ def _random_effects(subject: Subject) -> Table:
     fit, frame = subject.fit, subject.results.variance_frame
     table = random_effect_table(fit, fit.varcorr.notes)
     if subject.results.limits != "profile":
-        return replace(table, notes=table.notes if may_profile(fit) else (*table.notes, LONG))
+        why = profile_refused(fit) or ("confint(fit) computes them" if may_profile(fit) else LONG)
+        return replace(table, notes=(*table.notes, f"No intervals of standard deviations: {why}."))
     at = next(i for i, column in enumerate(table.columns) if column.name == "sd") + 1
     form = table.columns[at - 1].format
     limits = _limit_columns(form)

@@ -42,12 +42,13 @@ def figure_plans(fit: AnyFit) -> Iterator[FigurePlan]:
     """The figures of a fit, in order."""
     from .. import plots
 
+    linear = isinstance(fit, MixedFit)
     yield FigurePlan(
         "caterpillar",
         "Random effects of each level",
         "Conditional modes with 95% intervals, the largest on top. Filled: the interval leaves out 0. The band is one"
         " standard deviation to either side. Intervals take fixed effects and variances as known.",
-        lambda: plots.caterpillar(fit),  # type: ignore[arg-type]
+        lambda: plots.caterpillar(fit),
     )
     if isinstance(fit, MixedFit):
         yield FigurePlan(
@@ -57,18 +58,19 @@ def figure_plans(fit: AnyFit) -> Iterator[FigurePlan]:
             " are nearer to the fixed effects: the more so, the less the rows of the level say.",
             lambda: plots.shrinkage(fit),
         )
+    against = "fitted values" if linear else "linear predictors"
     yield FigurePlan(
         "residuals",
-        "Residuals and fitted values",
+        f"Residuals and {against}",
         "Residuals in standard deviations. Left: a line that leaves 0 points to a relation that is not straight. Right:"
         " a line that rises or falls points to residual variances that differ.",
-        lambda: plots.mixed_residuals(fit),  # type: ignore[arg-type]
+        lambda: plots.mixed_residuals(fit),
     )
     yield FigurePlan(
         "quantiles",
-        "Residuals and random effects against the normal distribution",
+        f"{'Residuals and random' if linear else 'Random'} effects against the normal distribution",
         "Points on the line are normal; 95% of them would be in the band, each by itself.",
-        lambda: plots.qq(fit),  # type: ignore[arg-type]
+        lambda: plots.qq(fit),
     )
     if has_slopes(fit.design.terms):
         yield FigurePlan(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..mixed.fit import MixedFit
 from ..mixed.penalties.penalised import is_penalised, penalised_facts, penalty_note
 from ..report.document import Listing, Prose
+from ..report.values import plural
 from ..report.words import join
 from .part import Item, sentence
 
@@ -41,11 +42,11 @@ def in_words(fit: AnyFit) -> str:
     design = fit.design
     terms = [name for name in design.fixed_terms if name != INTERCEPT]
     depends = f"depends on {join(terms)}" if terms else "is the same for all rows but for the random effects"
-    what = f"The mean of {design.formula.response}"
+    what = f"mean of {design.formula.response}"
     if not isinstance(fit, MixedFit):
-        scale = "" if fit.family.link.name == "identity" else f", on the scale of its {fit.family.link.name},"
-        what = f"The {'probability' if fit.family.has_trials else 'mean'} of {design.formula.response}{scale}"
-    return " ".join([f"{what} {depends}.", *(_varies(fit, term) for term in design.terms)])
+        what = f"{'probability' if fit.family.has_trials else 'mean'} of {design.formula.response}"
+        what = what if fit.family.link.name == "identity" else f"{fit.family.link.name} of the {what}"
+    return " ".join([f"The {what} {depends}.", *(_varies(fit, term) for term in design.terms)])
 
 
 def _varies(fit: AnyFit, term: RandomTerm) -> str:
@@ -105,8 +106,10 @@ def _criteria(fit: AnyFit) -> Iterator[tuple[str, str]]:
         yield "REML criterion" if fit.reml else "-2 log-likelihood", f"{fit.objective:,.2f}"
         yield "AIC, BIC", f"{fit.aic:,.1f}, {fit.bic:,.1f}"
     rest = fit.n_params - fit.model.p - len(fit.theta)
-    own = [f"{fit.model.p:,} fixed", f"{len(fit.theta):,} (co)variances of random effects"]
-    own += ["the residual variance"] if fit.varcorr.residual_rows else []
+    variances = sum(len(term.names) for term in fit.design.terms)
+    own = [f"{fit.model.p:,} fixed", plural(variances, "variance")]
+    own += [plural(len(fit.theta) - variances, "covariance")] if len(fit.theta) > variances else []
+    own += ["1 residual variance"] if fit.varcorr.residual_rows else []
     rest -= bool(fit.varcorr.residual_rows)
     own += [f"{rest:,} of the {'residuals' if fit.varcorr.residual_rows else 'family'}"] if rest else []
     yield "Parameters", f"{fit.n_params:,}: {join(own)}; random effects themselves are not counted"

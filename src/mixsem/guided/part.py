@@ -11,7 +11,7 @@ from ..errors import MixsemError, MixsemWarning
 from ..report.document import Listing, Prose
 from ..report.table import Table
 
-__all__ = ["Item", "Part", "attempt", "sentence"]
+__all__ = ["Item", "Part", "attempt", "first_line", "sentence"]
 
 Item: TypeAlias = Table | Listing | Prose
 
@@ -59,9 +59,9 @@ def attempt(what: str, compute: Callable[[], Iterable[Item]]) -> tuple[Item, ...
 
 
 def first_line(error: Exception) -> str:
-    """What happened, without what is allowed and what to do; with a capital letter."""
-    lines = str(error).splitlines() or [""]
-    return lines[0][:1].upper() + lines[0][1:].rstrip(".")
+    """What happened, without what is allowed and what to do; with a capital letter, but for names of functions."""
+    line = (str(error).splitlines() or [""])[0].rstrip(".")
+    return line if "(" in line.split(" ")[0] else line[:1].upper() + line[1:]
 
 
 def sentence(text: str) -> Prose:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from ..mixed.fit import MixedFit
+from ..mixed.inference.ddf import is_generalised
 from ..report.document import WIDTH, Listing, Prose, Summary
 from ..report.page import Section, definitions, html_page, paragraph, table_box
 from ..report.table import Table
 from ..report.values import escape_html, one_line
 from .figures import drawn, figure_plans
+from .files import code_of, references_of, write_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +72,7 @@ class GuidedReport:
     @property
     def heading(self) -> str:
         """The title, or what kind of model it is."""
-        kind = "Linear" if isinstance(self.results.fit, MixedFit) else "Generalised linear"
+        kind = "Generalised linear" if is_generalised(self.results.fit) else "Linear"
         return one_line(self.title) or f"{kind} mixed model of {self.results.fit.design.formula.response}"
 
     def to_text(self, width: int = WIDTH) -> str:
@@ -85,7 +86,6 @@ class GuidedReport:
 
     def to_html(self) -> str:
         """One page with its figures, which needs no network and no other file."""
-        from ..report.mixed_report import reference_section
         from ..report.sections import reproduction_section
 
         fit = self.results.fit
@@ -98,15 +98,13 @@ class GuidedReport:
         sections.append(Section("figures", "Figures", "".join(map(drawn, figure_plans(fit)))))
         reproduced = reproduction_section(self.code, self.command)
         sections += [] if reproduced is None else [reproduced]
-        sections.append(reference_section(self.results))
+        sections.append(references_of(self.results))
         return html_page(self.heading, head, sections, f"Made with mixsem {escape_html(__version__)}.")
 
     @property
     def code(self) -> str:
         """Python code that repeats the analysis."""
-        from ..report.mixed_record import mixed_code
-
-        lines = mixed_code(self.results, source=self.source).rstrip("\n")
+        lines = code_of(self.results, self.source).rstrip("\n")
         return f"{lines}\nprint(mx.guided_report(fit, data))\n"
 
     def save(self, folder: str | Path) -> dict[str, Path]:
@@ -128,9 +126,7 @@ class GuidedReport:
         OutputError
             If the folder cannot be written; then nothing has changed.
         """
-        from ..report.mixed_report import write_mixed
-
-        return write_mixed(self.results, folder, title=self.title, page=self.to_html())
+        return write_files(self.results, folder, title=self.title, page=self.to_html())
 
     def __repr__(self) -> str:
         return self.to_text()

@@ -58,18 +58,12 @@ def smaller_items(subject: Subject) -> Iterator[Item]:
     elif not subject.may_refit:
         yield sentence("Not computed, as each smaller model would take a while: compare(small, fit) does it.")
     elif len(smaller) > MOST_MODELS:
-        text = f"There are {len(smaller)} models that are one step simpler: supported_model(formula, data) goes through them."
-        yield sentence(text)
+        count = f"There are {len(smaller)} models that are one step simpler"
+        yield sentence(f"{count}: supported_model(formula, data) goes through them.")
     else:
-        named = {f"without {part.what}": _refitted(fit, part.bars) for part in smaller}
-        yield _table(fit, named)
-    yield (
-        sentence(
-            'Fixed effects are not compared by REML: compare(fit, fit.update(". ~ . - x")) refits both by maximum likelihood.'
-        )
-        if fit.reml
-        else sentence('Fixed effects are compared by compare(fit, fit.update(". ~ . - x")).')
-    )
+        yield _table(fit, {f"without {part.what}": _refitted(fit, part.bars) for part in smaller})
+    why = ": it refits both by maximum likelihood, as REML cannot compare fixed parts" if fit.reml else ""
+    yield sentence(f'A model with fewer fixed effects is compared by compare(fit, fit.update(". ~ . - x")){why}.')
 
 
 def _single(fit: AnyFit) -> Iterator[Item]:
@@ -99,7 +93,8 @@ def _table(fit: AnyFit, smaller: Mapping[str, AnyFit]) -> Table:
         for name, small in smaller.items()
     }
     for name, one in fits.items():
-        record: dict[str, object] = {"model": name, **criteria.loc[name].to_dict(), "caic": _conditional(one)}
+        record: dict[str, object] = {"model": name, "caic": _conditional(one)}
+        record |= {str(column): value for column, value in criteria.loc[name].items()}
         record["n_params"] = one.n_params
         if name in tests:
             last = tests[name].frame.iloc[-1]
@@ -131,7 +126,7 @@ def _test_notes(tests: Mapping[str, MixedComparison]) -> Iterator[str]:
     formulas = [note.removeprefix("the one ") for prefix in names for note in told if note.startswith(prefix)]
     counted = "Parameters are"  # the facts of the fit say it
     words = (note for note in told if not note.startswith((*names, counted)))
-    yield from (note[:1].upper() + note[1:] for note in words)
+    yield from (note[:1].upper() + note[1:].replace(". the one", ". The one") for note in words)
     yield from formulas
 
 

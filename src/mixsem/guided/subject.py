@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from ..errors import MixsemError
+from ..errors import DataError, MixsemError
 from ..mixed.fit import MixedFit
+from ..mixed.penalties.penalised import is_penalised
 
 if TYPE_CHECKING:
     from ..data.columns import FrameLike
     from ..mixed.growth.curve import GrowthModel
+    from ..mixed.missing.report import MissingReport
     from ..mixed.require import AnyFit
     from ..report.mixed_results import MixedResults
 
-__all__ = ["Subject"]
+__all__ = ["Subject", "may_profile", "may_refit", "profile_refused"]
 
 #: Sizes above which parts are left out, which would take longer than a minute together: random effects in the dense
 #: part of the system, whose cost grows with the third power; rows of generalised models, whose likelihood reads each.
@@ -47,7 +49,7 @@ class Subject:
     @property
     def fit(self) -> AnyFit:
         """The fit."""
-        return self.results.fit
+        return cast("AnyFit", self.results.fit)
 
     @property
     def is_linear(self) -> bool:
@@ -73,6 +75,18 @@ class Subject:
             return None
         return model if model.random else None
 
+    @cached_property
+    def missing(self) -> MissingReport | None:
+        """The account of rows that were left out; None if there are none, or the whole table is not known."""
+        from ..mixed.missing.report import check_missing
+
+        if self.data is None or self.fit.design.n_rows == self.fit.nobs:
+            return None
+        try:
+            return check_missing(self.fit, self.data, time=self.time)  # type: ignore[arg-type]
+        except DataError:  # another table
+            return None
+
     @property
     def time(self) -> str | None:
         """The column of the occasions, if rows are occasions of people."""
@@ -93,6 +107,21 @@ def may_refit(fit: AnyFit) -> bool:
 
 
 def may_profile(fit: AnyFit) -> bool:
-    """Whether the likelihood of every parameter can be profiled in seconds."""
+    """Whether the likelihood of every parameter can be profiled, and in seconds."""
+    return not profile_refused(fit) and _is_quick(fit)
+
+
+def profile_refused(fit: AnyFit) -> str:
+    """Why the likelihood of this model has no profile, however long it may take; empty if it has one."""
+    if fit.residual is not None:
+        return "they are known for independent residuals of one variance only"
+    if isinstance(fit, MixedFit) and is_penalised(fit):
+        return "a penalised fit does not maximise the likelihood"
+    if not isinstance(fit, MixedFit) and fit.n_agq == 0:
+        return "n_agq=0 has no likelihood of fixed effects"
+    return ""
+
+
+def _is_quick(fit: AnyFit) -> bool:
     few_rows = isinstance(fit, MixedFit) or fit.nobs <= PROFILE_ROWS
     return few_rows and tail_effects(fit) <= PROFILE_EFFECTS and fit.n_params <= PROFILE_PARAMETERS

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..mixed.fit import MixedFit
+from ..mixed.require import AnyFit
 from ..report.equation_frames import NORMAL_95
-from .mixed_panels import chosen_effects, draw_panels, evenly, level_names, require_mixed
+from .mixed_panels import chosen_effects, draw_panels, evenly, level_names, require_any_mixed
 from .style import FAINT, INK, MUTED, dress, plain, tint
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ MOST_LEVELS = 200
 
 
 @overload
-def caterpillar(fit: MixedFit, group: str | None = ..., effect: str | None = ..., *, ax: None = None) -> Figure: ...
+def caterpillar(fit: AnyFit, group: str | None = ..., effect: str | None = ..., *, ax: None = None) -> Figure: ...
 @overload
-def caterpillar(fit: MixedFit, group: str | None = ..., effect: str | None = ..., *, ax: Axes) -> Axes: ...
+def caterpillar(fit: AnyFit, group: str | None = ..., effect: str | None = ..., *, ax: Axes) -> Axes: ...
 def caterpillar(
-    fit: MixedFit, group: str | None = None, effect: str | None = None, *, ax: Axes | None = None
+    fit: AnyFit, group: str | None = None, effect: str | None = None, *, ax: Axes | None = None
 ) -> Figure | Axes:
     """Draw the conditional modes of the random effects with 95% intervals, the largest on top.
 
@@ -57,7 +57,7 @@ def caterpillar(
     Raises
     ------
     OptionError
-        If `fit` is no linear mixed model, there is no such factor or effect, or axes were given for several panels.
+        If `fit` is no mixed model, there is no such factor or effect, or axes were given for several panels.
     """
     data = caterpillar_data(fit, group, effect)
     panels = [rows for _, rows in data.groupby(["group", "effect"], sort=False)]
@@ -69,7 +69,7 @@ def caterpillar(
     )
 
 
-def caterpillar_data(fit: MixedFit, group: str | None = None, effect: str | None = None) -> pd.DataFrame:
+def caterpillar_data(fit: AnyFit, group: str | None = None, effect: str | None = None) -> pd.DataFrame:
     """Return what `caterpillar` draws.
 
     Returns
@@ -81,7 +81,7 @@ def caterpillar_data(fit: MixedFit, group: str | None = None, effect: str | None
     """
     import pandas as pd
 
-    effects = chosen_effects(require_mixed(fit, "caterpillar"), group, effect)
+    effects = chosen_effects(require_any_mixed(fit, "caterpillar"), group, effect)
     modes, factors = fit.ranef, fit.design.factors
     orders: dict[int, np.ndarray] = {}
     frames = []
@@ -111,7 +111,7 @@ def caterpillar_data(fit: MixedFit, group: str | None = None, effect: str | None
     return pd.concat(frames, ignore_index=True)
 
 
-def _scale(fit: MixedFit, factor: int, column: int) -> float:
+def _scale(fit: AnyFit, factor: int, column: int) -> float:
     """Standard deviation of a random effect, by its place among those of its factor."""
     terms = zip(fit.design.terms, fit.varcorr.terms, strict=True)
     sds = np.concatenate([variance.sd for term, variance in terms if term.factor == factor])

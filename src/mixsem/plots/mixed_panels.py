@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,10 +13,20 @@ from numpy.typing import NDArray
 
 from ..errors import OptionError, did_you_mean
 from ..mixed.fit import MixedFit
+from ..mixed.require import AnyFit
 from ..report.values import one_line
 from .style import new_figure, plain
 
-__all__ = ["Effect", "chosen_effects", "draw_panels", "evenly", "level_names", "require_mixed", "table_rows"]
+__all__ = [
+    "Effect",
+    "chosen_effects",
+    "draw_panels",
+    "evenly",
+    "level_names",
+    "require_any_mixed",
+    "require_mixed",
+    "table_rows",
+]
 
 ACROSS = 3  # panels in a row
 LONGEST = 22  # characters of a level's name
@@ -61,7 +72,21 @@ def require_mixed(fit: object, figure: str) -> MixedFit:
     return fit
 
 
-def chosen_effects(fit: MixedFit, group: str | None, effect: str | None) -> tuple[Effect, ...]:
+def require_any_mixed(fit: object, figure: str) -> AnyFit:
+    """Refuse what is no mixed model, linear or generalised.
+
+    Raises
+    ------
+    OptionError
+        If it is anything else.
+    """
+    from ..mixed.require import require_any_fit
+
+    require_any_fit(fit, figure)
+    return cast("AnyFit", fit)
+
+
+def chosen_effects(fit: AnyFit, group: str | None, effect: str | None) -> tuple[Effect, ...]:
     """The random effects of a fit, or those of one grouping factor, or of one name; in the order of the fit.
 
     Raises
@@ -140,7 +165,7 @@ def evenly(n: int, most: int) -> NDArray[np.bool_]:
     return drawn
 
 
-def table_rows(fit: MixedFit) -> NDArray[np.int64]:
+def table_rows(fit: AnyFit) -> NDArray[np.int64]:
     """Positions of the rows of the fit in the table that was given, (n,)."""
     rows = fit.design.rows
     return np.arange(fit.nobs, dtype=np.int64) if rows is None else rows

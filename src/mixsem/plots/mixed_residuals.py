@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from ..errors import OptionError, did_you_mean
 from ..mixed.fit import MixedFit
-from .mixed_panels import draw_panels, evenly, require_mixed, table_rows
+from ..mixed.require import AnyFit
+from .mixed_panels import draw_panels, evenly, require_any_mixed, table_rows
 from .smoothing import smooth
 from .style import ACCENT, INK, MUTED, dress, plain
 
@@ -29,21 +30,22 @@ MANY = 400
 
 
 @overload
-def mixed_residuals(fit: MixedFit, panel: Panel | None = ..., *, ax: None = None) -> Figure: ...
+def mixed_residuals(fit: AnyFit, panel: Panel | None = ..., *, ax: None = None) -> Figure: ...
 @overload
-def mixed_residuals(fit: MixedFit, panel: Panel | None = ..., *, ax: Axes) -> Axes: ...
-def mixed_residuals(fit: MixedFit, panel: Panel | None = None, *, ax: Axes | None = None) -> Figure | Axes:
+def mixed_residuals(fit: AnyFit, panel: Panel | None = ..., *, ax: Axes) -> Axes: ...
+def mixed_residuals(fit: AnyFit, panel: Panel | None = None, *, ax: Axes | None = None) -> Figure | Axes:
     """Draw residuals, in residual standard deviations, against fitted values.
 
     On the left their mean: a smooth line that leaves 0 points to a relation with the predictors that is not straight.
     On the right their spread, the square root of their size: a line that rises or falls points to residual variances
     that differ. The lines rest on all rows; of more than 4,000 rows as many are drawn, with the largest residuals among
-    them. Weights and the structure of the residuals, if there is one, are taken into account.
+    them. Weights and the structure of the residuals, if there is one, are taken into account. Of a generalised model
+    they are Pearson residuals against linear predictors; with responses of 0 and 1 only the lines tell something.
 
     Parameters
     ----------
     fit
-        A linear mixed model.
+        A fit of `lmer` or `glmer`.
     panel
         ``"mean"`` or ``"spread"``; both if it is not given.
     ax
@@ -57,7 +59,7 @@ def mixed_residuals(fit: MixedFit, panel: Panel | None = None, *, ax: Axes | Non
     Raises
     ------
     OptionError
-        If `fit` is no linear mixed model, there is no such panel, or axes were given for both.
+        If `fit` is no mixed model, there is no such panel, or axes were given for both.
 
     References
     ----------
@@ -66,27 +68,33 @@ def mixed_residuals(fit: MixedFit, panel: Panel | None = None, *, ax: Axes | Non
     if panel is not None and panel not in get_args(Panel):
         todo = did_you_mean(str(panel), get_args(Panel))
         raise OptionError(f"panel={panel!r}", allowed=", ".join(map(repr, get_args(Panel))), todo=todo)
-    data = mixed_residuals_data(fit)
+    data, below = mixed_residuals_data(fit), "Fitted value" if isinstance(fit, MixedFit) else "Linear predictor"
     panels = get_args(Panel) if panel is None else (panel,)
-    return draw_panels(ax, panels, lambda axes, i: _panel(axes, data, panels[i]), (3.5, 3.1), todo="choose with panel=")
+    return draw_panels(
+        ax, panels, lambda axes, i: _panel(axes, data, panels[i], below), (3.5, 3.1), todo="choose with panel="
+    )
 
 
-def mixed_residuals_data(fit: MixedFit) -> pd.DataFrame:
+def mixed_residuals_data(fit: AnyFit) -> pd.DataFrame:
     """Return what `mixed_residuals` draws.
 
     Returns
     -------
     pandas.DataFrame
         One row per row of the fit, by ascending fitted value: ``row`` (its position in the table), ``fitted`` (random
-        effects included), ``residual`` (in standard deviations), ``size`` (the square root of its size), ``mean`` and
-        ``spread`` (the smooth lines; NaN at the ends, and where fitted values do not vary), ``drawn`` (False for rows
-        left out of many).
+        effects included; of a generalised model the linear predictor), ``residual`` (in standard deviations), ``size``
+        (the square root of its size), ``mean`` and ``spread`` (the smooth lines; NaN at the ends, and where fitted
+        values do not vary), ``drawn`` (False for rows left out of many).
     """
     import pandas as pd
 
-    fitted = require_mixed(fit, "mixed_residuals").fitted
+    require_any_mixed(fit, "mixed_residuals")
+    if isinstance(fit, MixedFit):
+        fitted, residual = fit.fitted, fit.residuals("normalized")
+    else:
+        fitted, residual = fit.linear_predictor, fit.residuals("scaled")
     order = np.argsort(fitted, kind="stable")
-    fitted, residual = fitted[order], fit.residuals("normalized")[order]
+    fitted, residual = fitted[order], residual[order]
     size = np.sqrt(np.abs(residual))
     drawn = evenly(len(fitted), MOST_ROWS)
     drawn[np.argsort(size)[-LARGEST:]] = True
@@ -97,7 +105,7 @@ def mixed_residuals_data(fit: MixedFit) -> pd.DataFrame:
     return pd.DataFrame(columns).assign(drawn=drawn)
 
 
-def _panel(axes: Axes, data: pd.DataFrame, panel: Panel) -> None:
+def _panel(axes: Axes, data: pd.DataFrame, panel: Panel, below: str) -> None:
     rows = data[data["drawn"]]
     values = rows["residual" if panel == "mean" else "size"]
     many = len(rows) > MANY
@@ -109,7 +117,7 @@ def _panel(axes: Axes, data: pd.DataFrame, panel: Panel) -> None:
     dots.set(gid="rows", rasterized=many)
     axes.plot(rows["fitted"], rows[panel], color=ACCENT, linewidth=1.8, zorder=3, gid="line")
     dress(axes, grid="" if panel == "mean" else "y")
-    axes.set_xlabel("Fitted value")
+    axes.set_xlabel(below)
     axes.set_ylabel("Residual (SD)" if panel == "mean" else plain("√ |residual (SD)|"))
     if panel == "spread":
         axes.set_ylim(bottom=0.0)

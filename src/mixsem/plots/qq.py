@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ..errors import OptionError
 from ..mixed.fit import MixedFit
-from .mixed_panels import LONGEST, Effect, chosen_effects, draw_panels, level_names, require_mixed, table_rows
+from ..mixed.require import AnyFit
+from .mixed_panels import LONGEST, Effect, chosen_effects, draw_panels, level_names, require_any_mixed, table_rows
 from .style import ACCENT, FAINT, INK, MUTED, dress, plain
 
 if TYPE_CHECKING:
@@ -38,10 +39,10 @@ SILENT = 1e-10
 
 
 @overload
-def qq(fit: MixedFit, group: str | None = ..., effect: str | None = ..., *, ax: None = None) -> Figure: ...
+def qq(fit: AnyFit, group: str | None = ..., effect: str | None = ..., *, ax: None = None) -> Figure: ...
 @overload
-def qq(fit: MixedFit, group: str | None = ..., effect: str | None = ..., *, ax: Axes) -> Axes: ...
-def qq(fit: MixedFit, group: str | None = None, effect: str | None = None, *, ax: Axes | None = None) -> Figure | Axes:
+def qq(fit: AnyFit, group: str | None = ..., effect: str | None = ..., *, ax: Axes) -> Axes: ...
+def qq(fit: AnyFit, group: str | None = None, effect: str | None = None, *, ax: Axes | None = None) -> Figure | Axes:
     """Draw quantiles of residuals and of random effects against those of a normal distribution.
 
     The line goes through the quartiles; 95% of the points of normal values would be in the band, each by itself. Modes
@@ -52,7 +53,7 @@ def qq(fit: MixedFit, group: str | None = None, effect: str | None = None, *, ax
     Parameters
     ----------
     fit
-        A linear mixed model.
+        A fit of `lmer`, or of `glmer`, whose residuals are not expected to be normal, and have no panel.
     group
         A grouping factor, or ``"Residual"``; all if it is not given.
     effect
@@ -68,7 +69,7 @@ def qq(fit: MixedFit, group: str | None = None, effect: str | None = None, *, ax
     Raises
     ------
     OptionError
-        If `fit` is no linear mixed model, there is no such factor or effect, its variance is 0, or axes were given for
+        If `fit` is no mixed model, there is no such factor or effect, its variance is 0, or axes were given for
         several panels.
     """
     data = qq_data(fit, group, effect)
@@ -79,7 +80,7 @@ def qq(fit: MixedFit, group: str | None = None, effect: str | None = None, *, ax
     )
 
 
-def qq_data(fit: MixedFit, group: str | None = None, effect: str | None = None) -> pd.DataFrame:
+def qq_data(fit: AnyFit, group: str | None = None, effect: str | None = None) -> pd.DataFrame:
     """Return what `qq` draws.
 
     Returns
@@ -92,9 +93,11 @@ def qq_data(fit: MixedFit, group: str | None = None, effect: str | None = None) 
     """
     import pandas as pd
 
-    require_mixed(fit, "qq")
+    require_any_mixed(fit, "qq")
     frames = []
-    if group in (None, "Residual") and effect is None:
+    if group == "Residual" and not isinstance(fit, MixedFit):
+        raise OptionError('group="Residual" of a generalised model', allowed="a grouping factor", todo="leave it out")
+    if group in (None, "Residual") and effect is None and isinstance(fit, MixedFit):
         residuals = fit.residuals("normalized")
         frames.append(_quantiles("Residual", "", table_rows(fit), residuals))
     if group != "Residual":
@@ -110,7 +113,7 @@ def qq_data(fit: MixedFit, group: str | None = None, effect: str | None = None) 
     return data
 
 
-def _standardized(fit: MixedFit, effect: Effect) -> Array:
+def _standardized(fit: AnyFit, effect: Effect) -> Array:
     """Modes divided by the standard deviation that they have in the model, NaN where that is 0."""
     f, j = effect.factor, effect.column
     terms = zip(fit.design.terms, fit.varcorr.terms, strict=True)

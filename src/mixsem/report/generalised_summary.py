@@ -20,7 +20,7 @@ from .mixed_tables import (
 from .table import Table
 from .values import plural
 
-__all__ = ["approximation", "generalised_summary"]
+__all__ = ["approximation", "generalised_facts", "generalised_summary"]
 
 
 def generalised_summary(fit: GeneralisedFit, warnings: Sequence[Listing]) -> Summary:
@@ -39,7 +39,7 @@ def generalised_summary(fit: GeneralisedFit, warnings: Sequence[Listing]) -> Sum
     correlations = fixed_correlation_table(fit)
     notes = (*generalised_notes(fit), *level_notes(fit), *scale_notes(fit))
     parts: list[Table | Listing | Prose] = [
-        Listing("", _facts(fit)),
+        Listing("", generalised_facts(fit)),
         criteria_table(fit),
         scaled_residual_table(fit),
         random_effect_table(fit, size_notes(fit.design)),
@@ -57,7 +57,8 @@ def approximation(n_agq: int) -> str:
     return "Laplace approximation" if n_agq == 1 else f"adaptive Gauss-Hermite quadrature, {n_agq} nodes"
 
 
-def _facts(fit: GeneralisedFit) -> tuple[tuple[str, str], ...]:
+def generalised_facts(fit: GeneralisedFit) -> tuple[tuple[str, str], ...]:
+    """What was fitted and how, in pairs."""
     design, trace = fit.design, fit.trace
     facts = [("Formula", fit.formula), ("Family", f"{fit.family.name}, {fit.family.link.name} link")]
     facts.append(("Likelihood", approximation(fit.n_agq)))

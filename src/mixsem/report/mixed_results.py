@@ -11,7 +11,6 @@ import numpy as np
 from ..mixed.fit import MixedFit
 from ..mixed.inference.ddf import CoefficientTable, Ddf, Inference, coefficient_table, inference_of
 from ..mixed.inference.f_tables import FTable, f_table
-from ..mixed.require import AnyFit
 from ..mixed.uncertainty.confidence import ConfidenceIntervals
 from ..mixed.uncertainty.intervals import confint as confidence_intervals
 from ..mixed.uncertainty.parameters import parameters_of
@@ -50,7 +49,7 @@ class MixedResults:
         Columns that came as arguments.
     """
 
-    fit: AnyFit
+    fit: MixedFit
     inference: Inference
     fixed: CoefficientTable
     terms: FTable | None
@@ -115,7 +114,7 @@ class MixedResults:
 
 
 def mixed_results(
-    fit: AnyFit,
+    fit: MixedFit,
     *,
     ddf: Ddf | None = None,
     confint: Limits | None = None,
@@ -157,7 +156,7 @@ def mixed_results(
 
 
 def _intervals(
-    fit: AnyFit, known: Inference, method: Limits | None, progress: Progress | None
+    fit: MixedFit, known: Inference, method: Limits | None, progress: Progress | None
 ) -> ConfidenceIntervals | None:
     if method == "profile":
         return confidence_intervals(fit, "profile", progress=progress)

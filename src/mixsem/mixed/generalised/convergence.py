@@ -25,6 +25,13 @@ STEP = 1e-2
 
 def check_generalised(fit: GeneralisedFit) -> ConvergenceCheck:
     """Judge by the exact gradient, and by what a Newton step would change."""
+    from ..engine.threads import few_threads
+
+    with few_threads(fit.model.rows.layout.blocks.n_tail):
+        return _judge(fit)
+
+
+def _judge(fit: GeneralisedFit) -> ConvergenceCheck:
     model, point = fit.model, fit.point
     criterion = Criterion(model.rows, model.family, model.theta_map, fit.n_agq, near=point.mode)
     coordinates = Coordinates.around(criterion, point, fit.n_agq > 0)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 
 from ..engine.relative import relative_basis, relative_units
 from .fixed_part import eliminate_random
@@ -15,6 +14,10 @@ from .objective import Criterion, Point
 __all__ = ["Coordinates"]
 
 Array = NDArray[np.float64]
+
+#: Information about a direction of the fixed effects that units are made from at least: columns have length 1 per row,
+#: so that no step changes linear predictors by much more than 10. And relative to the largest.
+LEAST_INFORMATION, ROUNDING = 0.01, 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +91,9 @@ def _beta_units(criterion: Criterion, best: Point) -> Array:
     mode = best.mode
     assert mode is not None
     schur = eliminate_random(criterion.products, mode.lam, mode.factor, mode.weight).schur
-    if not len(schur):
-        return np.zeros((0, 0))
+    if not len(schur) or not np.isfinite(schur).all():
+        return np.eye(len(schur)) / np.sqrt(len(criterion.products.y))
     values, vectors = np.linalg.eigh(schur)
-    values = np.maximum(values, 1e-10 * values.max())
-    lower = np.linalg.cholesky((vectors * values) @ vectors.T)
-    return np.asarray(solve_triangular(lower, np.eye(len(lower)), lower=True).T / np.sqrt(2.0))
+    # Observed information need not be positive, and along separated predictors there is none.
+    least = max(LEAST_INFORMATION, ROUNDING * float(values.max()))
+    return np.asarray(vectors / np.sqrt(2.0 * np.maximum(values, least)))

@@ -30,9 +30,11 @@ class Poisson(ByMean):
         return float(-m @ special.gammaln(y + 1.0))
 
     def density(self, y: Array, mu: Array, d: float) -> Array:
+        mu = np.where(mu > 0.0, mu, np.nan)
         return np.asarray(special.xlogy(y, mu) - mu)
 
     def by_mean(self, y: Array, mu: Array, d: float) -> tuple[Array, Array, Array]:
+        mu = np.where(mu > 0.0, mu, np.nan)
         ratio = y / mu
         return ratio - 1.0, -ratio / mu, 2.0 * ratio / mu**2
 

@@ -253,6 +253,7 @@ class GeneralisedFit(MixedEstimates):
         >>> y = rng.binomial(1, 1 / (1 + np.exp(1 - 2 * rng.normal(size=30)[g])))
         >>> fit = glmer("y ~ 1 + (1 | g)", {"y": y, "g": g}, family="binomial", n_agq=9)
         >>> [fit.predict({"g": [1]}, random=random).round(2) for random in ("all", "none", "average")]
+        [array([0.45]), array([0.23]), array([0.29])]
         """
         from .predict import predict_generalised
 

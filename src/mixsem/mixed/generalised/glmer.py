@@ -188,7 +188,7 @@ def glmer(
     >>> y = rng.poisson(np.exp(0.5 + 0.3 * x + 0.5 * rng.normal(size=30)[g]))
     >>> fit = glmer("y ~ x + (1 | g)", {"y": y, "x": x, "g": g}, family="poisson")
     >>> fit.fixef.round(2).to_dict()
-    {'(Intercept)': 0.52, 'x': 0.28}
+    {'(Intercept)': 0.43, 'x': 0.3}
     """
     specification = GeneralisedMixedModel(formula, as_family(family, link), n_agq, as_optimizer(optimizer))
     return specification.fit(data, weights=weights, offset=offset, start=start)
@@ -246,7 +246,10 @@ def _start(
 
 
 def _no_fit(model: CompiledGeneralisedModel) -> DataError:
-    return DataError(
-        f"no parameters were found at which {model.family} responses have a likelihood",
-        todo="try the family's log or logit link: with others a mean may be impossible for some random effects",
+    usual = model.family.link.name in ("log", "logit")
+    todo = (
+        "look at the responses for extreme values, and the formula for predictors that repeat one another"
+        if usual
+        else "try the family's log or logit link: with others a mean may be impossible for some random effects"
     )
+    return DataError(f"no parameters were found at which {model.family} responses have a likelihood", todo=todo)

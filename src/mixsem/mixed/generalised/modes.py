@@ -152,12 +152,14 @@ class _Climb:
                 return None
             products = rows.weigh(weight)
             factor, used = factorise(rows.layout, *products, self.lam), weight
-            if factor is None:  # not yet near the mode: expected weights are never negative
+            target = None if factor is None else self._target(factor, used, score, eta, beta)
+            if target is None:  # not yet near the mode: expected weights are never negative
                 used = family.expected(m, eta, d)
                 factor = factorise(rows.layout, *rows.weigh(used), self.lam)
-            if factor is None:
+                target = None if factor is None else self._target(factor, used, score, eta, beta)
+            if factor is None or target is None:
                 return None
-            u_new, beta_new = self._target(factor, used, score + used * (eta - rows.offset), beta)
+            u_new, beta_new = target
             b_new = scaled_effects(rows, self.lam, u_new)
             eta_new = rows.predictor(rows.offset + rows.X @ beta_new, b_new)
             change, move = u_new - u, eta_new - eta
@@ -175,15 +177,17 @@ class _Climb:
             beta = beta + length * (beta_new - beta)
         return None
 
-    def _target(self, factor: Factor, weight: Array, response: Array, beta: Array) -> tuple[Array, Array]:
-        """Where a whole Newton step goes: penalised least squares of a working response times its weights."""
-        rows = self.rows
+    def _target(
+        self, factor: Factor, weight: Array, score: Array, eta: Array, beta: Array
+    ) -> tuple[Array, Array] | None:
+        """Where a whole Newton step goes: penalised least squares of a working response; None if there is no way up."""
+        rows, response = self.rows, score + weight * (eta - self.rows.offset)
         if not self.joint:
             return solve(rows.layout, factor, rows.sums(response - weight * (rows.X @ beta))), beta
         u = solve(rows.layout, factor, rows.sums(response))
         part = eliminate_random(rows, self.lam, factor, weight)
         beta = part.solve(rows.X.T @ response - part.border.T @ scaled_effects(rows, self.lam, u))
-        return u - part.solved @ beta, beta
+        return (u - part.solved @ beta, beta) if np.isfinite(beta).all() else None
 
     def _shorten(self, u: Array, change: Array, eta: Array, move: Array) -> float:
         """Largest of the lengths 1, 1/2, ... at which the penalised log-likelihood is no lower; 0 if there is none."""

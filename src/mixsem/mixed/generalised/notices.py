@@ -20,6 +20,9 @@ __all__ = ["generalised_notices"]
 #: A coefficient that changes the linear predictor by more than this over one standard deviation of its predictor has no
 #: maximum, nor has a standard deviation above it: odds of 3,000 to 1.
 SEPARATED = 8.0
+#: Variance of a direction of the fixed effects, per standard deviation of linear predictors, above which the data say
+#: nothing about it.
+UNKNOWN = 100.0
 #: Size of negative binomial counts, relative to their mean, from which on they are Poisson ones.
 NO_OVERDISPERSION = 1e4
 
@@ -46,28 +49,40 @@ def _separation(fit: GeneralisedFit) -> Iterator[Notice]:
     """Coefficients, and standard deviations, on their way to infinity."""
     if fit.family.name not in ("binomial", "poisson", "negative binomial"):
         return
-    scaling = fit.model.rows.scaling.fixed
-    far = np.abs(fit.point.beta) > SEPARATED
-    names = [name for j, name in enumerate(fit.design.fixed_names) if far[j] and j != scaling.intercept]
+    names = _separated(fit)
     alike = "alike" if fit.family.name == "binomial" else "0"
     if names:
         text = (
-            f"separation: the linear predictor changes by more than {SEPARATED:g} over one standard deviation of"
-            f" {enumerate_briefly(names)}. For some values of it all responses are {alike}, and the coefficient runs to"
-            " infinity: its size and standard error mean nothing. What to do: look at the cross-table of response and"
-            " predictor, join categories, or take the predictor out; likelihood-ratio tests remain valid."
+            f"separation by {enumerate_briefly(names)}: for some values all responses are {alike}, so that the"
+            " coefficient runs to infinity, and its size and standard error mean nothing. What to do: look at the"
+            " cross-table of response and predictor, join categories, or take the predictor out; likelihood-ratio"
+            " tests remain valid."
         )
         yield Notice(SeparationWarning, text)
     sds = np.linalg.norm(fit.model.theta_map.stacked(fit.point.phi), axis=2).max(axis=1)
     groups = [factor.name for factor, sd in zip(fit.design.factors, sds, strict=True) if sd > SEPARATED]
     if groups:
         text = (
-            f"separation by {enumerate_briefly(groups)}: standard deviations of random effects are above {SEPARATED:g} on"
-            f" the scale of the linear predictor. Within most levels all responses are {alike}, and the standard deviation"
-            " runs to infinity: its size means nothing. What to do: check whether the response belongs to the levels"
-            " themselves; then use one row per level, without the random effect."
+            f"separation by {enumerate_briefly(groups)}: standard deviations of random effects are above"
+            f" {SEPARATED:g} on the scale of the linear predictor. Within most levels all responses are {alike}, and"
+            " the standard deviation runs to infinity: its size means nothing. What to do: check whether the response"
+            " belongs to the levels themselves; then use one row per level, without the random effect."
         )
         yield Notice(SeparationWarning, text)
+
+
+def _separated(fit: GeneralisedFit) -> list[str]:
+    """Predictors with large coefficients, or in directions of which the data say nothing."""
+    sds = fit.design.X.std(axis=0)  # of the intercept, which does not vary, 0
+    far = np.abs(fit.beta) * sds > SEPARATED
+    scale = fit.model.rows.scaling.fixed
+    spread = scale.to_inner @ fit.state.unscaled_vcov @ scale.to_inner.T
+    if np.isfinite(spread).all() and len(spread):
+        values, vectors = np.linalg.eigh(spread)
+        flat = scale.from_inner @ vectors[:, values > UNKNOWN]
+        effects = np.abs(flat) * sds[:, None]
+        far |= (effects > 0.3 * effects.max(axis=0, initial=0.0)).any(axis=1)
+    return [name for name, is_far in zip(fit.design.fixed_names, far, strict=True) if is_far]
 
 
 def _parameter(fit: GeneralisedFit) -> Iterator[Notice]:

@@ -85,6 +85,10 @@ class Criterion:
 
     def at_lambda(self, lam: Array, beta: Array, log_d: float, slope: bool = True) -> Point:
         """As `at`, with covariance factors, which need not be triangular."""
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return self._at(lam, beta, log_d, slope)
+
+    def _at(self, lam: Array, beta: Array, log_d: float, slope: bool) -> Point:
         phi = self.theta_map.pick(lam)
         rows, family = self.products, self.family
         self.n_values += not slope

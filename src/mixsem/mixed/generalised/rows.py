@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.layout import Layout, arrange
-from ..engine.scaling import Scaling, scale_design
+from ..engine.scaling import ColumnScale, Scaling, scale_design
 from .families import Family
 
 if TYPE_CHECKING:
@@ -39,6 +39,29 @@ class ColumnPairs:
     left: NDArray[np.int64]
     right: NDArray[np.int64]
     times: Array
+
+
+@dataclass(frozen=True, eq=False)
+class OrthogonalColumns(ColumnScale):
+    """Columns that were made orthogonal after they were centred and scaled.
+
+    Products of predictors that are far from 0 are nearly collinear whatever is done to each column alone.
+
+    Attributes
+    ----------
+    turn
+        What coefficients of centred and scaled columns are multiplied by, shape (p, p).
+    """
+
+    turn: Array
+
+    @property
+    def to_inner(self) -> Array:
+        return np.asarray(self.turn @ super().to_inner)
+
+    @property
+    def from_inner(self) -> Array:
+        return np.asarray(super().from_inner @ np.linalg.inv(self.turn))
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,11 +185,24 @@ def compile_rows(design: Design, family: Family) -> EffectRows:
         scalar=layout.scalar,
         level=layout.level,
     )
-    X = (design.X[order] - scaling.fixed.center) / scaling.fixed.scale
+    X, fixed = _orthogonal((design.X[order] - scaling.fixed.center) / scaling.fixed.scale, scaling.fixed)
+    scaling = replace(scaling, fixed=fixed)
     offset = np.zeros(n) if design.offset is None else design.offset[order]
     y, m = design.y[order], np.ones(n) if design.weights is None else design.weights[order]
     pairs = _column_pairs(layout, places)
     return EffectRows(layout, places, pairs, X, offset, y, m, order, scaling, family.constant(y, m))
+
+
+def _orthogonal(X: Array, scale: ColumnScale) -> tuple[Array, ColumnScale]:
+    """Columns with X'X = n I, and how they came about; one predictor beside the intercept is orthogonal already."""
+    n, p = X.shape
+    if p < 2 or (p == 2 and scale.intercept >= 0):
+        return X, scale
+    Q, R = np.linalg.qr(X)
+    signs = np.where(np.diagonal(R) < 0.0, -1.0, 1.0)
+    turn = signs[:, None] * R / np.sqrt(n)
+    columns = np.ascontiguousarray(np.sqrt(n) * Q * signs)
+    return columns, OrthogonalColumns(scale.center, scale.scale, scale.intercept, turn)
 
 
 def _column_pairs(layout: Layout, places: RowPlaces) -> ColumnPairs:

@@ -32,6 +32,8 @@ DEFAULT: Method = "lbfgsb"
 
 #: Standard deviations of the random effects that the search starts from, on the scale of the linear predictor.
 START = 0.7
+#: Shares of these that are tried if there is no likelihood.
+SHRUNK = (1.0, 0.3, 0.1, 0.03, 1e-2, 1e-3)
 #: Steps of iteratively reweighted least squares for the start, and the relative gain that is worth another one.
 GLM_STEPS, GLM_GAIN = 25, 1e-4
 #: The largest change of a linear predictor that one of them may make.
@@ -44,8 +46,9 @@ EM_STEPS, EM_GAIN = 3, 0.5
 #: What the first search may leave to gain when a second one follows.
 ROUGH = 1e-2
 #: Further starts (sizes of theta, and factors of the family's parameter) where the penalised log-likelihood may have
-#: several peaks, in problems of so many rows at most; and what they have to gain.
-FURTHER, FEW_ROWS, BETTER = ((0.2, 1.0), (2.0, 0.3)), 5_000, 1e-6
+#: several peaks, or the search ends at standard deviations so large that Laplace's approximation may, in problems of so
+#: many rows at most; and what they have to gain.
+FURTHER, WIDE, FEW_ROWS, BETTER = ((0.2, 1.0), (2.0, 0.3)), 4.0, 5_000, 1e-6
 #: Restarts from the boundary, and inverse curvature of log d with n rows: 1 / (n / 2).
 RESTARTS = 3
 #: Relative size of a step inside from the boundary.
@@ -59,22 +62,33 @@ def start_point(criterion: Criterion, phi: Array | None = None, times: float = 1
     """
     rows, family = criterion.products, criterion.family
     d = times * family.start_dispersion(rows.y, rows.m) if family.parameter else 1.0
-    beta = _without_random(criterion, d)
-    phi = START * criterion.theta_map.start if phi is None else phi
-    while True:
-        point = criterion.at(phi, beta, float(np.log(d)))
-        if np.isfinite(point.value) or np.abs(phi).max() < 1e-3:
-            return point
-        phi = 0.3 * phi  # with links that are not defined everywhere large random effects may have no mode
+    first = START * criterion.theta_map.start if phi is None else phi
+    point = None
+    for beta in (_without_random(criterion, d), _constant(criterion)):
+        # With links that are not defined everywhere large random effects, or slopes, may have no mode.
+        for size in SHRUNK:
+            point = criterion.at(size * first, beta, float(np.log(d)))
+            if np.isfinite(point.value):
+                return point
+    assert point is not None
+    return point
+
+
+def _constant(criterion: Criterion) -> Array:
+    """Fixed effects with which all means are as near to that of the responses as they can be."""
+    rows, family = criterion.products, criterion.family
+    mean = np.average(family.start(rows.y, rows.m), weights=rows.m)
+    eta = family.link.forward(np.full(len(rows.y), mean))
+    return np.asarray(np.linalg.lstsq(rows.X, eta - rows.offset, rcond=None)[0], dtype=float)
 
 
 def _without_random(criterion: Criterion, d: float) -> Array:
     """Fixed effects by iteratively reweighted least squares."""
     rows, family = criterion.products, criterion.family
     y, m, X = rows.y, rows.m, rows.X
-    eta = np.asarray(family.link.forward(family.start(y, m)), dtype=float)
+    eta: Array = np.asarray(family.link.forward(family.start(y, m)), dtype=float)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        beta = np.linalg.lstsq(X, eta - rows.offset, rcond=None)[0]
+        beta: Array = np.asarray(np.linalg.lstsq(X, eta - rows.offset, rcond=None)[0], dtype=float)
         eta, before = rows.offset + X @ beta, -np.inf
         for _ in range(GLM_STEPS):
             score, weight = family.newton(y, m, eta, d)
@@ -121,7 +135,7 @@ def minimise_criterion(criterion: Criterion, start: Array | None, optimizer: Opt
     began = time.perf_counter()
     best, working, said = _from_start(criterion, start, 1.0, optimizer)
     counts = [working.n_values, working.n_slopes]
-    better, starts = 0, _further_starts(criterion, optimizer) if start is None and best.mode is not None else ()
+    better, starts = 0, _further_starts(criterion, optimizer, best) if start is None and best.mode is not None else ()
     for size, times in starts:
         other, again, words = _from_start(criterion, size * criterion.theta_map.start, times, optimizer)
         counts = [counts[0] + again.n_values, counts[1] + again.n_slopes]
@@ -138,12 +152,13 @@ def minimise_criterion(criterion: Criterion, start: Array | None, optimizer: Opt
     return best, replace(trace, better_starts=better, searches=1 + len(starts))
 
 
-def _further_starts(criterion: Criterion, optimizer: Optimizer) -> tuple[tuple[float, float], ...]:
+def _further_starts(criterion: Criterion, optimizer: Optimizer, best: Point) -> tuple[tuple[float, float], ...]:
     """Sizes of theta and of the family's parameter to start from too, where there may be several optima."""
     if optimizer.further_starts is not None:
         return FURTHER[: optimizer.further_starts]
     small = len(criterion.products.y) <= FEW_ROWS
-    return FURTHER if small and not criterion.family.is_concave else ()
+    wide = float(np.abs(best.phi).max()) > WIDE
+    return FURTHER if small and (wide or not criterion.family.is_concave) else ()
 
 
 def _from_start(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 
+from .coordinates import Coordinates
 from .objective import Criterion
 
 if TYPE_CHECKING:
@@ -17,11 +19,11 @@ __all__ = ["JointSpread", "joint_spread", "theta_scales"]
 
 Array = NDArray[np.float64]
 
-#: Steps of the central differences, in standard errors with theta known for fixed effects; the error of the Hessian is
-#: of the order of their square.
+#: Step of the central differences; the error of the Hessian is of the order of its square.
 STEP = 1e-2
-#: Smallest eigenvalue of the scaled Hessian relative to its largest that counts as positive.
-POSITIVE = 1e-8
+#: Curvature below which a direction is flat, relative to what complete data say; and negative curvature that is more
+#: than rounding.
+FLAT, SADDLE = 1e-5, 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,41 +35,44 @@ class JointSpread:
     fixed
         (p, p) of the fixed effects.
     joint
-        Of theta, fixed effects and the logarithm of the family's parameter; None if the Hessian is not positive
-        definite or was not asked for.
-    hessian
-        Second derivatives of -2 log L by them; None if not asked for.
+        Of theta, fixed effects and the logarithm of the family's parameter, NaN for those on a boundary; None if the
+        Hessian is not that of a minimum, or was not asked for.
     from_hessian
         Whether `fixed` accounts for the estimation of theta; else theta is taken as known.
     """
 
     fixed: Array
     joint: Array | None
-    hessian: Array | None
     from_hessian: bool
 
 
 def joint_spread(fit: GeneralisedFit) -> JointSpread:
     """Invert the Hessian; where that is not possible, and with ``n_agq=0``, theta is taken as known."""
+    from ..engine.threads import few_threads
+
     known = fit.state.unscaled_vcov
     if fit.n_agq == 0:
-        return JointSpread(known, None, None, False)
-    hessian = _hessian(fit)
-    scale = np.sqrt(np.maximum(np.abs(np.diagonal(hessian)), 1e-300))
+        return JointSpread(known, None, False)
+    with few_threads(fit.model.rows.layout.blocks.n_tail):
+        hessian, units = _hessian(fit)
+    if not np.isfinite(hessian).all():
+        return JointSpread(known, None, False)
     # At the boundary the criterion says nothing about some directions of theta: these are left out.
     free = _free(fit)
-    part = (hessian / np.outer(scale, scale))[np.ix_(free, free)]
-    values = np.linalg.eigvalsh(part) if np.isfinite(part).all() else np.array([-1.0])
-    if not values[0] > POSITIVE * values[-1]:
-        return JointSpread(known, None, hessian, False)
-    joint = np.full(hessian.shape, np.nan)
-    joint[np.ix_(free, free)] = 2.0 * np.linalg.inv(part) / np.outer(scale[free], scale[free])
+    values, vectors = np.linalg.eigh(hessian[np.ix_(free, free)])
+    if values[0] < -SADDLE:
+        return JointSpread(known, None, False)
+    # Separated predictors, and a size on its way to infinity, leave flat directions; others stay as they are.
+    root = units[:, free] @ vectors * np.sqrt(2.0 / np.maximum(values, FLAT))
+    joint = root @ root.T
     n_theta, p = len(fit.theta), fit.model.p
-    return JointSpread(joint[n_theta : n_theta + p, n_theta : n_theta + p], joint, hessian, True)
+    left_out = np.setdiff1d(np.arange(len(joint)), free)
+    joint[left_out] = joint[:, left_out] = np.nan
+    return JointSpread(joint[n_theta : n_theta + p, n_theta : n_theta + p], joint, True)
 
 
 def _free(fit: GeneralisedFit) -> NDArray[np.int64]:
-    """Parameters that are not on a boundary: theta without the columns whose diagonal is 0."""
+    """Coordinates that are not on a boundary: theta without the columns whose diagonal is 0."""
     theta_map = fit.model.theta_map
     zero = {
         (int(f), int(c))
@@ -79,38 +84,33 @@ def _free(fit: GeneralisedFit) -> NDArray[np.int64]:
     return np.flatnonzero(np.concatenate([~on_edge, np.ones(others, dtype=bool)]))
 
 
-def _hessian(fit: GeneralisedFit) -> Array:
-    """Central differences of the exact gradient, in the units of the user."""
-    model, at = fit.model, _parameters(fit)
-    criterion = Criterion(model.rows, model.family, model.theta_map, fit.n_agq, near=fit.point.mode)
-    steps = STEP * np.concatenate(
-        [theta_scales(fit), np.sqrt(np.diagonal(fit.state.unscaled_vcov)), *([[0.3]] if fit.family.parameter else [])]
-    )
-    rows = []
-    for j, h in enumerate(steps):
-        slopes = []
-        for sign in (1.0, -1.0):
-            moved = at.copy()
-            moved[j] += sign * h
-            criterion = replace(criterion, near=fit.point.mode)
-            slopes.append(_slope(fit, criterion, moved))
-        rows.append((slopes[0] - slopes[1]) / (2.0 * h))
-    hessian = np.array(rows)
-    return np.asarray(0.5 * (hessian + hessian.T))
+def _hessian(fit: GeneralisedFit) -> tuple[Array, Array]:
+    """Second derivatives by coordinates in which complete data have curvature 1, and what these are of the parameters.
 
+    Central differences of the exact gradient. Fixed effects are in units of their information, with theta known.
+    """
+    model, point = fit.model, fit.point
+    criterion = Criterion(model.rows, model.family, model.theta_map, fit.n_agq, near=point.mode)
+    spread = Coordinates.around(criterion, point, True).spread
+    unit_d = [[np.sqrt(2.0 / model.n)]] if fit.family.parameter else []
+    units = block_diag(np.diag(theta_scales(fit)), spread, *unit_d)
+    n_theta, p = len(fit.theta), model.p
 
-def _parameters(fit: GeneralisedFit) -> Array:
-    log_d = [] if fit.dispersion is None else [np.log(fit.dispersion)]
-    return np.concatenate([fit.theta, fit.beta, log_d])
+    def slope(x: Array) -> Array:
+        criterion.near = point.mode
+        moved = units @ x
+        lam = model.inner @ model.theta_map.stacked(fit.theta + moved[:n_theta])
+        log_d = point.log_d + (moved[-1] if unit_d else 0.0)
+        found = criterion.at_lambda(lam, point.beta + moved[n_theta : n_theta + p], log_d).slope
+        if found is None:
+            return np.full(len(x), np.nan)
+        by_theta = model.theta_map.pick(np.swapaxes(model.inner, 1, 2) @ found.by_lambda)
+        return np.asarray(units.T @ np.concatenate([by_theta, found.by_beta, [found.by_log_d] if unit_d else []]))
 
-
-def _slope(fit: GeneralisedFit, criterion: Criterion, at: Array) -> Array:
-    """Gradient in the units of the user; theta need not be canonical."""
-    model, n_theta, p = fit.model, len(fit.theta), fit.model.p
-    lam = model.inner @ model.theta_map.stacked(at[:n_theta])
-    log_d = float(at[-1]) if model.family.parameter else 0.0
-    found = criterion.at_lambda(lam, model.rows.scaling.fixed.to_inner @ at[n_theta : n_theta + p], log_d)
-    return model.outer_slope(found)
+    steps = STEP * np.eye(len(units))
+    hessian = np.array([(slope(step) - slope(-step)) / (2.0 * STEP) for step in steps])
+    units[n_theta : n_theta + p] = model.rows.scaling.fixed.from_inner @ units[n_theta : n_theta + p]
+    return 0.5 * (hessian + hessian.T), units
 
 
 def theta_scales(fit: GeneralisedFit) -> Array:

@@ -76,7 +76,7 @@ def require_mixed(fit: object, function: str) -> None:
             allowed="fits of lmer(), or of glmer()",
             todo=f"give the fits themselves: {function}(small, large)",
         )
-    refuse_penalised(fit, f"{function}()")  # type: ignore[arg-type]
+    refuse_penalised(fit, f"{function}()")
 
 
 def require_linear(fit: object, function: str, why: str) -> None:

@@ -28,9 +28,10 @@ def with_random_terms(fit: MixedFit, bars: Sequence[str], reml: bool | None = No
     """
     design = fit.design
     text = with_bars(design.formula, bars)
-    read = read_design(text, design.frame, design.weights)
+    structure = fit.specification.residual
+    read = read_design(text, design.frame, design.weights, extra=() if structure is None else structure.columns)
     # an offset that came as an argument is none of the formula; what names it had goes on with it
     kept = replace(read, offset=design.offset, offset_columns=design.offset_columns, offset_column=design.offset_column)
     kept = replace(kept, weights_column=design.weights_column, rows=design.rows, n_rows=design.n_rows)
     specification = replace(fit.specification, formula=text, reml=fit.reml if reml is None else reml)
-    return fit_model(specification, compile_model(kept, fit.specification.residual))
+    return fit_model(specification, compile_model(kept, structure))

@@ -128,10 +128,10 @@ def supported_model(
     fits = [fit_model(specification, compile_model(read_design(formula, data, weights, offset)))]
     records: list[dict[str, object]] = []
     while True:
-        tried = [(candidate, with_random_terms(fits[-1], candidate.bars)) for candidate in smaller_random_parts(fits[-1])]
+        tried = [(part, with_random_terms(fits[-1], part.bars)) for part in smaller_random_parts(fits[-1])]
         if not tried:
             break
-        rows = [_row(len(fits), candidate.what, small, fits[-1]) for candidate, small in tried]
+        rows = [_row(len(fits), part.what, small, fits[-1]) for part, small in tried]
         first = max(range(len(rows)), key=lambda i: float(str(rows[i]["p_value"])))
         gone = float(str(rows[first]["p_value"])) > alpha
         records += [{**row, "decision": "dropped" if gone and i == first else "kept"} for i, row in enumerate(rows)]
