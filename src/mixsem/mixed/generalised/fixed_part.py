@@ -15,6 +15,9 @@ __all__ = ["FixedPart", "eliminate_random", "scaled_effects"]
 
 Array = NDArray[np.float64]
 
+#: Information about a direction, relative to the largest, that is taken where there is none.
+LEAST = 1e-12
+
 
 @dataclass(frozen=True, eq=False)
 class FixedPart:
@@ -40,6 +43,13 @@ class FixedPart:
             return np.asarray(cho_solve(cho_factor(self.schur), v))
         except (LinAlgError, ValueError):
             return np.full(np.shape(v), np.nan)
+
+    @property
+    def inverse(self) -> Array:
+        """Schur^-1; directions without information, or with less than none, have next to none."""
+        values, vectors = np.linalg.eigh(self.schur)
+        least = LEAST * max(float(values.max(initial=0.0)), LEAST)
+        return np.asarray((vectors / np.maximum(values, least)) @ vectors.T)
 
 
 def eliminate_random(rows: EffectRows, lam: Array, factor: Factor, weight: Array) -> FixedPart:

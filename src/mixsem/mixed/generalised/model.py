@@ -174,7 +174,7 @@ class CompiledGeneralisedModel:
         """Fixed and random effects at a mode, and the covariance of the fixed effects with theta known."""
         part = eliminate_random(self.rows, mode.lam, mode.factor, mode.weight)
         scaling = self.rows.scaling.fixed
-        inverse = part.solve(np.eye(self.p))
+        inverse = part.inverse
         sign, log_det = np.linalg.slogdet(part.schur) if self.p else (1.0, 0.0)
         return State(
             theta=theta,

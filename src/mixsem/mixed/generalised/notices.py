@@ -74,10 +74,12 @@ def _separation(fit: GeneralisedFit) -> Iterator[Notice]:
 def _separated(fit: GeneralisedFit) -> list[str]:
     """Predictors with large coefficients, or in directions of which the data say nothing."""
     sds = fit.design.X.std(axis=0)  # of the intercept, which does not vary, 0
-    far = np.abs(fit.beta) * sds > SEPARATED
     scale = fit.model.rows.scaling.fixed
+    # What of a column the others do not explain: of interactions of predictors far from 0 that is little.
+    own = np.minimum(sds, 1.0 / np.linalg.norm(scale.from_inner, axis=1))
+    far = np.abs(fit.beta) * own > SEPARATED
     spread = scale.to_inner @ fit.state.unscaled_vcov @ scale.to_inner.T
-    if np.isfinite(spread).all() and len(spread):
+    if len(spread):
         values, vectors = np.linalg.eigh(spread)
         flat = scale.from_inner @ vectors[:, values > UNKNOWN]
         effects = np.abs(flat) * sds[:, None]

@@ -45,10 +45,12 @@ RIDGE, FAR = 1e-12, 15.0
 EM_STEPS, EM_GAIN = 3, 0.5
 #: What the first search may leave to gain when a second one follows.
 ROUGH = 1e-2
-#: Further starts (sizes of theta, and factors of the family's parameter) where the penalised log-likelihood may have
-#: several peaks, or the search ends at standard deviations so large that Laplace's approximation may, in problems of so
-#: many rows at most; and what they have to gain.
-FURTHER, WIDE, FEW_ROWS, BETTER = ((0.2, 1.0), (2.0, 0.3)), 4.0, 5_000, 1e-6
+#: Further starts: sizes of theta, and factors of the family's parameter; and what they have to gain.
+FURTHER, BETTER = ((0.2, 1.0), (2.0, 0.3), (1.0, 3.0)), 1e-6
+#: They are tried in problems of so many rows at most where the penalised log-likelihood may have several peaks, or the
+#: search ends at a standard deviation, or a logarithm of the family's parameter, above these; with a parameter, in
+#: problems of so few rows always.
+FEW_ROWS, WIDE, EXTREME, VERY_FEW_ROWS = 5_000, 4.0, 7.0, 500
 #: Restarts from the boundary, and inverse curvature of log d with n rows: 1 / (n / 2).
 RESTARTS = 3
 #: Relative size of a step inside from the boundary.
@@ -156,9 +158,10 @@ def _further_starts(criterion: Criterion, optimizer: Optimizer, best: Point) -> 
     """Sizes of theta and of the family's parameter to start from too, where there may be several optima."""
     if optimizer.further_starts is not None:
         return FURTHER[: optimizer.further_starts]
-    small = len(criterion.products.y) <= FEW_ROWS
-    wide = float(np.abs(best.phi).max()) > WIDE
-    return FURTHER if small and (wide or not criterion.family.is_concave) else ()
+    family, n = criterion.family, len(criterion.products.y)
+    wide = float(np.abs(best.phi).max()) > WIDE or abs(best.log_d) > EXTREME
+    doubtful = wide or not family.is_concave or (bool(family.parameter) and n <= VERY_FEW_ROWS)
+    return FURTHER if doubtful and n <= FEW_ROWS else ()
 
 
 def _from_start(
@@ -167,6 +170,13 @@ def _from_start(
     """One search: its end, the criterion that counted its evaluations, and how it ended."""
     profile = replace(criterion, n_agq=0, near=None, n_values=0, n_slopes=0, steps=0)
     best = start_point(profile, start, times)
+    if best.mode is None and criterion.n_agq > 0:
+        # Where fixed effects have no joint mode inside of what is possible, the whole search may still find one.
+        full = replace(profile, n_agq=criterion.n_agq)
+        best = start_point(full, start, times)
+        if best.mode is not None:
+            best, _, said = _search(full, best, None, full.noise, optimizer)
+            return best, full, said
     if best.mode is None:
         return best, profile, (False, "no start with a likelihood")
     if start is None:
