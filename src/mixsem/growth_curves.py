@@ -46,8 +46,8 @@ class GrowthCurve(FrameTable):
     ----------
     title, frame, notes
         The table. `frame` has ``part`` (``"fixed"``, ``"random"``, ``"residual"``, ``"fit"``), ``parameter`` (its name
-        in the mixed model), ``sem_parameter`` (in the model text), ``mixed`` and ``sem`` (estimates), ``difference``,
-        and of fixed effects ``mixed_se`` and ``sem_se``.
+        in the mixed model), ``sem_parameter`` (in the model text), ``mixed`` and ``sem`` (estimates; ``frame["sem"]``,
+        as ``frame.sem`` is a method of pandas), ``difference``, and of fixed effects ``mixed_se`` and ``sem_se``.
     fit
         The mixed model, by maximum likelihood.
     sem
@@ -182,7 +182,7 @@ def growth_curve(
         STARTED if was_helped else "",
         method_note(was_reml=fit.reml),
         residual_note(len(set(model.strata)), len(model.items), model.occasions.times.name),
-        _scores_note(model, scores, fewer),
+        _scores_note(model, scores, same=fewer == 0 and abs(difference) <= tolerance),
         *people_notes(
             model.occasions.people.name,
             len(model.wide),
@@ -197,6 +197,7 @@ def growth_curve(
             sem.measures.pvalue,
             sem.nobs,
             known=sem.data.saturated is None or bool(sem.data.saturated.converged.all()),
+            one_variance=len(set(model.strata)) == 1,
         ),
         BIC,
         few_occasions_note(len(model.items), len(model.random)),
@@ -303,9 +304,9 @@ def _scores(model: GrowthModel, mixed: MixedFit, sem: SEMFit) -> pd.DataFrame:
     return table.assign(difference=table["score"] - table["coefficient"])
 
 
-def _scores_note(model: GrowthModel, scores: pd.DataFrame, fewer: int) -> str:
+def _scores_note(model: GrowthModel, scores: pd.DataFrame, *, same: bool) -> str:
     largest, person = scores["difference"].abs().max(), model.occasions.people.name
     what = f"coefficients of each {person}" + (", fixed effects of covariates included," if model.covariates else "")
-    if fewer:
-        return f"The {what} and the regression factor scores of the SEM differ by {largest:.1g} at most."
+    if not same:
+        return f"The {what} and the regression factor scores of the SEM differ by up to {largest:.1g}, as the fits do."
     return f"The {what} and the regression factor scores of the SEM are equal: they differ by {largest:.1g} at most."

@@ -9,7 +9,17 @@ import numpy as np
 
 from .errors import OptionError, did_you_mean
 
-__all__ = ["Names", "as_names", "require_choice", "require_flag", "require_progress", "require_seed", "require_whole"]
+__all__ = [
+    "Names",
+    "as_name",
+    "as_names",
+    "require_choice",
+    "require_flag",
+    "require_progress",
+    "require_seed",
+    "require_whole",
+    "shown",
+]
 
 Names = str | Sequence[str]
 """One name, or several."""
@@ -39,11 +49,42 @@ def as_names(value: Names, option: str = "names") -> tuple[str, ...]:
     texts = tuple(name for name in names if isinstance(name, str))
     if len(texts) < len(names):
         raise OptionError(
-            f"{option}={value!r}",
+            f"{option}={shown(value)}",
             allowed="a name, several names, or () for none",
             todo=f"leave {option}= out for its default, or give {option}=()",
         )
     return texts
+
+
+def as_name(value: object, option: str) -> str:
+    """One name; a list of one, as pandas takes them, is that one.
+
+    Raises
+    ------
+    OptionError
+        If it is anything else.
+
+    Examples
+    --------
+    >>> as_name("Subject", "by"), as_name(["Subject"], "by")
+    ('Subject', 'Subject')
+    """
+    name = value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
+    if not isinstance(name, str):
+        raise OptionError(f"{option}={shown(value)}", allowed="the name of one column")
+    return name
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """How a value that was given is quoted in a message: as it is written, its class alone if that is long.
+
+    Examples
+    --------
+    >>> shown("Days"), shown(list(range(100)))
+    ("'Days'", 'list')
+    """
+    text = repr(value)
+    return text if len(text) <= limit and "\n" not in text else type(value).__name__
 
 
 def require_seed(seed: object) -> None:

@@ -100,6 +100,14 @@ def test_the_report_is_one_page_with_its_parts(run: Run, sleep: pd.DataFrame) ->
     assert not re.search(r'(src|href)="(?!#)', page)
 
 
+def test_the_report_accounts_for_rows_that_are_left_out(run: Run, sleep: pd.DataFrame) -> None:
+    sleep.loc[[3, 25, 26], "Reaction"] = np.nan
+    sleep.to_csv("sleep.csv", index=False)
+    assert run("lmer", FORMULA, "sleep.csv", "--out", "out", "--quiet").code == 0
+    page = Path("out/report.html").read_text()
+    assert "3 of 180 rows (1.7%) were left out" in page and "Subject observed by Days" in page
+
+
 @pytest.mark.parametrize("option", [("--residual-by", "late"), ("--optimizer", "cobyqa")])
 def test_the_code_of_the_report_gives_the_same_fit(option: tuple[str, str], run: Run, sleep: pd.DataFrame) -> None:
     sleep.assign(Subject="0" + sleep["Subject"].astype(str)).to_csv("sleep.csv", index=False)

@@ -30,8 +30,8 @@ OBJECTIVE = 1e-7
 #: Absolute, of -2 log L at given parameters: R's criterion and ours are the same sums; both modes are good to 1e-10 and
 #: the criterion is linear in them only through the determinant.
 POINT = 1e-7
-#: Relative to 1 + value, of covariance factors and of the logarithm of dispersions: -2 log L within 1e-10 of its minimum
-#: leaves them this uncertain.
+#: Relative to 1 + value, of covariance factors and of the logarithm of dispersions: -2 log L within 1e-10 of its
+#: minimum leaves them this uncertain.
 THETA = 1e-5
 #: In standard errors, of coefficients, and relative, of the standard errors: as theta.
 FIXEF = 5e-5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,16 @@ def test_counts_that_vary_too_much() -> None:
     assert "caic" not in made["smaller"].items[0].to_pandas()  # type: ignore[union-attr]
 
 
+def test_slopes_of_counts_have_no_icc_unasked() -> None:
+    rng = np.random.default_rng(7)
+    g, x = np.repeat(np.arange(30), 10), rng.normal(size=300)
+    b = rng.normal(size=(2, 30)) * 0.5
+    y = rng.poisson(np.exp(0.5 + b[0][g] + (0.3 + b[1][g]) * x))
+    made = mx.guided_report(mx.glmer("y ~ offset(x / 10) + x + (x | g)", {"y": y, "x": x, "g": g}, family="poisson"))
+    assert "rests on a convention" in text_of(made, "variances") and "Offset in the formula" in text_of(made, "fitted")
+    assert "not drawn" not in made.to_html()
+
+
 # --- failures and sizes ----------------------------------------------------------------------------------
 
 
@@ -276,6 +287,18 @@ def test_files_are_written_whole_or_not_at_all(sleep: mx.MixedFit, tmp_path: Pat
     with pytest.raises(OutputError):
         mx.guided_report(sleep, out=tmp_path / "file")
     assert made.save(tmp_path / "again").keys() == set(MIXED_FILES)
+
+
+def test_files_of_a_generalised_model(herds: pd.DataFrame, tmp_path: Path) -> None:
+    fit = mx.glmer("share ~ period + (1 | herd)", herds, family="binomial", weights="size")
+    for name, written in (
+        ("short", mx.save_results(fit, tmp_path / "short")),
+        ("guided", mx.guided_report(fit, out=tmp_path / "guided").save(tmp_path / "guided")),
+    ):
+        assert written.keys() == set(MIXED_FILES)
+        saved = json.loads((tmp_path / name / "fit.json").read_text())
+        assert (saved["format"], saved["weights"]) == ("mixsem-glmer", "size")
+        assert pd.read_csv(tmp_path / name / "fixed.csv")["estimate"].tolist() == fit.fixef.tolist()
 
 
 def test_boundary_of_the_verdicts() -> None:

@@ -19,11 +19,12 @@ from .subject import may_profile, profile_refused
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..mixed.require import AnyFit
     from ..report.mixed_results import MixedResults
     from ..report.values import Format
     from .subject import Subject
 
-__all__ = ["fixed_items", "variance_items"]
+__all__ = ["fixed_items", "has_icc", "variance_items"]
 
 RESTRICTED = (
     "Limits are those of the profile likelihood, which is not restricted: with few levels they are a little low."
@@ -41,13 +42,18 @@ def variance_items(subject: Subject) -> Iterator[Item]:
         yield fit.residual.table
     if isinstance(fit, MixedFit):
         yield from attempt("R²", lambda: [r2_mixed(fit).table])
-    if isinstance(fit, MixedFit) or fit.family.link.name in THEORETICAL:
+    if has_icc(fit):
         yield from attempt("Intraclass correlation", lambda: [icc(fit).table])
     if not isinstance(fit, MixedFit):
         yield sentence(
             "R² of a generalised model rests on a convention, what a single observation adds to the variance, so that"
             " it is not computed unasked: r2(fit, method) and icc(fit, method) name the convention."
         )
+
+
+def has_icc(fit: AnyFit) -> bool:
+    """Whether there are intraclass correlations without a convention that somebody has to choose."""
+    return isinstance(fit, MixedFit) or fit.family.link.name in THEORETICAL
 
 
 def _random_effects(subject: Subject) -> Table:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..mixed.fit import MixedFit
 from ..mixed.variance.intraclass import icc
 from ..mixed.variance.sources import has_slopes
+from .estimates import has_icc
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,7 +73,7 @@ def figure_plans(fit: AnyFit) -> Iterator[FigurePlan]:
         "Points on the line are normal; 95% of them would be in the band, each by itself.",
         lambda: plots.qq(fit),
     )
-    if has_slopes(fit.design.terms):
+    if has_slopes(fit.design.terms) and has_icc(fit):
         yield FigurePlan(
             "icc",
             "Intraclass correlation",

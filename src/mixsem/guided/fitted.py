@@ -82,7 +82,7 @@ def _facts(subject: Subject, source: str) -> Iterator[tuple[str, str]]:
         trials = not isinstance(fit, MixedFit) and fit.family.has_trials
         yield "Numbers of trials" if trials else "Weights", subject.results.weights or "a number per row"
     if design.offset is not None:
-        yield "Offset", subject.results.offset or "a number per row"
+        yield "Offset", subject.results.offset or ("in the formula" if design.formula.offsets else "a number per row")
     if fit.specification.residual is not None:
         yield "Residuals", str(fit.specification.residual)
     yield from _criteria(fit)

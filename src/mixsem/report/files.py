@@ -9,6 +9,7 @@ from ..equations.fit import SEMFit
 from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import MeasurementFit
 from ..mixed.fit import MixedFit
+from ..mixed.generalised.fit import GeneralisedFit
 from ..mixtures.errors import StandardErrors
 from ..mixtures.known import errors_of, known_errors
 from ..mixtures.propagate import PropagatedPosterior, known_propagated
@@ -33,7 +34,7 @@ COEFFICIENT_COLUMNS = ("cluster", "outcome", "predictor", "estimate", "se", "z",
 
 
 def save_results(
-    fits: MixtureFit | MixtureSelection | SEMFit | MixedFit,
+    fits: MixtureFit | MixtureSelection | SEMFit | MixedFit | GeneralisedFit,
     folder: str | Path,
     *,
     measurement: MeasurementFit | BayesianFit | None = None,
@@ -57,8 +58,8 @@ def save_results(
     Parameters
     ----------
     fits
-        What `mmgsem` or `StructuralMixture` returned, or `cfa`, `sem`, `growth` or `lmer`; for these only the options
-        `title`, `source` and `command` matter.
+        What `mmgsem` or `StructuralMixture` returned, or `cfa`, `sem`, `growth`, `lmer` or `glmer`; for these only the
+        options `title`, `source` and `command` matter.
     folder
         Where to write; made if needed.
     measurement
@@ -112,6 +113,12 @@ def save_results(
         from .mixed_results import mixed_results
 
         return write_mixed(mixed_results(fits), folder, title=title, source=source, command=command)
+    if isinstance(fits, GeneralisedFit):
+        from .generalised_report import generalised_results, write_generalised
+
+        columns = fits.design.weights_column, fits.design.offset_column
+        told = generalised_results(fits, weights=columns[0], offset=columns[1])
+        return write_generalised(told, folder, title=title, source=source, command=command)
     selection = MixtureSelection((fits,)) if isinstance(fits, MixtureFit) else fits
     choice = choose_clusters(selection, choose)
     fit = selection[choice.k]

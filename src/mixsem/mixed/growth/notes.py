@@ -10,6 +10,8 @@ __all__ = ["few_occasions_note", "fit_note", "likelihood_note", "method_note", "
 BEYOND_RANDOM = 2
 #: Below this many people the chi-square test rejects true models too often.
 MANY_PEOPLE = 100
+#: p-value of that test below which the reader is told what it means.
+REJECTED = 0.05
 
 
 def likelihood_note(difference: float, tolerance: float, *, fewer: int, improper: Sequence[str]) -> str:
@@ -101,7 +103,9 @@ def people_notes(
     return (text, lost) if lost else (text,)
 
 
-def fit_note(chisq: float, df: int, p_value: float, n_people: int, *, known: bool) -> str:
+def fit_note(
+    chisq: float, df: int, p_value: float, n_people: int, *, known: bool, one_variance: bool = False
+) -> str:
     """Say what the test of the structural equation model adds.
 
     Parameters
@@ -112,6 +116,8 @@ def fit_note(chisq: float, df: int, p_value: float, n_people: int, *, known: boo
         People in it.
     known
         Whether the unrestricted covariances that it compares with could be estimated.
+    one_variance
+        Whether all occasions have one residual variance.
     """
     if not known:
         return (
@@ -125,6 +131,12 @@ def fit_note(chisq: float, df: int, p_value: float, n_people: int, *, known: boo
         f"What the SEM adds is a test of the model as a whole: chi-square {chisq:.1f} with {df} degrees of freedom,"
         f" {p}, against means and covariances of the occasions that follow no curve at all."
     )
+    if p_value < REJECTED:
+        by_occasion = "residuals='by occasion', " if one_variance else ""
+        text += (
+            f" It rejects the model: these are not as the curve has them. Try {by_occasion}another curve of time, or"
+            " autocorrelated residuals (residual= of lmer)."
+        )
     if n_people < MANY_PEOPLE:
         text += f" With {n_people} people it rejects too often."
     return text

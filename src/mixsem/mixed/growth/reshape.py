@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ...data.columns import FrameLike, open_columns
 from ...data.labels import plain_labels
 from ...errors import DataError, OptionError, enumerate_briefly
-from ...options import Names, as_names
+from ...options import Names, as_name, as_names
 from ..derived.frame_table import FrameTable
 from ..designs.grouping import GroupingFactor, code_groups
 from ..designs.rows import missing_values, open_frame
@@ -86,11 +86,11 @@ def to_wide(data: FrameLike, id: str, time: str, values: Names, *, keep: Names =
     """
     import pandas as pd
 
-    values, keep = as_names(values, "values"), as_names(keep, "keep")
+    id, time, values, keep = as_name(id, "id"), as_name(time, "time"), as_names(values, "values"), as_names(keep, "keep")
     if not values:
         raise OptionError("values=() names no column", allowed="one column or more")
     frame = open_frame(data, list(dict.fromkeys([id, time, *values, *keep])))
-    frame, notes = _labelled(frame, id, time)
+    frame, notes = _labelled(frame, [id, time])
     people, occasions = code_groups(frame, [id]), code_groups(frame, [time])
     cells = occasion_rows(people, occasions)
     first = cells[np.arange(len(cells)), (cells >= 0).argmax(axis=1)]
@@ -102,7 +102,7 @@ def to_wide(data: FrameLike, id: str, time: str, values: Names, *, keep: Names =
     for value in values:
         for t, label in enumerate(occasions.levels):
             column = frame[value].reindex(cells[:, t]).reset_index(drop=True)
-            name = f"{value}_{label}"
+            name = f"{value}_{_plain(label)}"
             if name in columns:
                 raise DataError(f"two columns of the wide table would be called {name!r}", todo="rename one of them")
             columns[name] = column
@@ -173,10 +173,12 @@ def to_long(
     """
     import pandas as pd
 
-    sets = {str(k): list(v) for k, v in columns.items()} if isinstance(columns, Mapping) else {value: list(columns)}
-    keep, labels = as_names(keep, "keep"), _times(sets, times)
+    given = columns.items() if isinstance(columns, Mapping) else [(value, columns)]
+    sets = {str(name): list(_columns(names)) for name, names in given}
+    id, keep, labels = as_name(id, "id"), as_names(keep, "keep"), _times(sets, times)
     frame = open_frame(data, list(dict.fromkeys([id, *(name for names in sets.values() for name in names), *keep])))
     _require_free([id, time, *sets, *keep])
+    frame, notes = _labelled(frame, [id])
     repeated = frame[id][frame[id].duplicated()]
     if len(repeated):
         raise DataError(
@@ -197,7 +199,7 @@ def to_long(
         ]
     for name in keep:
         long[name] = frame[name].iloc[person].reset_index(drop=True)
-    result, notes = pd.DataFrame(long), []
+    result = pd.DataFrame(long)
     empty = result[list(sets)].isna().all(axis=1)
     if drop_missing and empty.any():
         gone = n - result.loc[~empty, id].nunique()
@@ -209,14 +211,29 @@ def to_long(
     return Reshaped("Wide to long", table, tuple(notes), _like(data, id, result), n, k)
 
 
-def _labelled(frame: pd.DataFrame, id: str, time: str) -> tuple[pd.DataFrame, list[str]]:
-    """The rows that have an id and a time."""
-    absent = [m for name in (id, time) if (m := missing_values(frame[name])) is not None]
+def _plain(label: object) -> str:
+    """A label as part of a name: of a date without hours the day alone."""
+    return str(label).removesuffix(" 00:00:00")
+
+
+def _columns(names: object) -> tuple[str, ...]:
+    found = as_names(names, "columns") if not isinstance(names, str) else ()  # type: ignore[arg-type]
+    if not found:
+        raise OptionError(f"columns={names!r:.60}", allowed="names of columns in a list, or lists by names of values")
+    again = sorted({name for name in found if found.count(name) > 1})
+    if again:
+        raise OptionError(f"columns= names {enumerate_briefly(again)} twice", allowed="each column once")
+    return found
+
+
+def _labelled(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """The rows that have an id, and a time."""
+    absent = [m for name in names if (m := missing_values(frame[name])) is not None]
     if not absent:
         return frame, []
     lost = np.logical_or.reduce(absent)
     return frame[~lost].reset_index(drop=True), [
-        f"{lost.sum():,} of {len(lost):,} rows lack {id} or {time}, and were left out."
+        f"{lost.sum():,} of {len(lost):,} rows lack {' or '.join(names)}, and were left out."
     ]
 
 

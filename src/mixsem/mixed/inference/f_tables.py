@@ -26,6 +26,11 @@ _WORDS = {
     2: "Type II: each term after all terms that do not contain it.",
     3: "Type III: each term after all others, factors with contrasts that sum to zero.",
 }
+EMPTY_CELLS = (
+    "Type III: each term after all others. Some cells are empty, or columns follow from others: tested are SAS's"
+    " functions of the coefficients that are determined, as lmerTest has them; other programs test others (car those of"
+    " contrasts that sum to zero). Type II and marginal means of single cells do not depend on such a choice."
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -103,9 +108,6 @@ def f_table(fit: MixedEstimates, type: AnovaType = 3, ddf: Ddf | Inference | Non
         records.append({"term": term, **record, "p_value": float(fisher.sf(F, q, df))})
     names = ["chisq", "num_df"] if known.ddf == "none" else ["sum_sq", "mean_sq", "num_df", "den_df", "F"]
     frame = pd.DataFrame(records, columns=["term", *names, "p_value"])
-    notes: tuple[str, ...] = (_WORDS[number], known.note)
-    if not records:
-        notes = ("The fixed part has no term to test.",)
-    elif number == 3 and fit.design.dropped_columns:
-        notes = (*notes, "Some cells are empty: what type III tests depends on which.")
+    words = EMPTY_CELLS if number == 3 and fit.design.dropped_columns else _WORDS[number]
+    notes = (words, known.note) if records else ("The fixed part has no term to test.",)
     return FTable("Tests of terms", frame, notes, number, known.ddf)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,11 @@ class TermParts:
 
     categorical: frozenset[str]
     numeric: frozenset[str]
+
+    @property
+    def order(self) -> int:
+        """Number of factors and numbers."""
+        return len(self.categorical) + len(self.numeric)
 
     def within(self, other: TermParts) -> bool:
         """Whether the other term contains this one: the same numbers, and more factors."""
@@ -81,25 +87,45 @@ def type_3(design: Design, root: Array | None = None) -> dict[str, Array]:
 
     Main effects are then averages over the levels of the other factors, each level with the same weight, whatever
     contrasts the fit has and however often combinations occur. Numbers stay as they are: a factor that interacts with
-    a number is tested where that is 0.
+    a number is tested where that is 0. With empty cells there are no such averages, and the hypotheses are SAS's.
     """
     if len(_tested(design)) == 1:  # the basis that lmerTest has
         return sequential(design, root)
     if not any(map(_is_categorical, _encoder_state(design).values())):
         eye = np.eye(design.p)
         return {term: eye[list(columns)] for term, columns in _tested(design)}
-    summed, places = _sum_coded(design)
-    kept = list(range(summed.shape[1]))
+    coded = _coded(design, _treatment if design.dropped_columns else _sum_to_zero)
+    kept = list(range(coded.columns.shape[1]))
     if design.dropped_columns:  # empty cells: what is left after earlier columns, as in the fit
-        kept = list(independent_columns(summed, design.columns.intercept))
-    solved = np.linalg.lstsq(design.X, summed[:, kept], rcond=None)[0]
+        kept = list(independent_columns(coded.columns, design.columns.intercept))
+    solved = np.linalg.lstsq(design.X, coded.columns[:, kept], rcond=None)[0]
     back = np.linalg.inv(solved)  # coefficients of these columns from those of the fit
+    if design.dropped_columns:
+        back = _estimable(design, coded, kept) @ back
     found = {}
-    for term, columns in places.items():
+    for term, columns in coded.places.items():
         rows = [row for row, column in enumerate(kept) if column in columns]
         if rows and term != INTERCEPT:
             found[term] = _clean(back[rows])
     return found
+
+
+def _estimable(design: Design, coded: Coded, kept: Sequence[int]) -> Array:
+    """SAS's hypotheses where cells are empty, (kept, kept): one for each column that is left, as in lmerTest.
+
+    Each column is a function of the coefficients of all indicators of all levels, and those of a term are made
+    orthogonal to those of the terms that contain it: how often the cells that there are occur does not matter.
+    """
+    everything = np.linalg.lstsq(coded.columns[:, kept], coded.indicators, rcond=None)[0].T
+    everything[np.abs(everything) < ROUNDING * np.abs(everything).max()] = 0.0
+    parts = _parts(design)
+    at = {term: [r for r, c in enumerate(kept) if c in columns] for term, columns in coded.places.items()}
+    for term in sorted(set(at) - {INTERCEPT}, key=lambda term: -parts[term].order):
+        above = [r for other in at if other != INTERCEPT and parts[term].within(parts[other]) for r in at[other]]
+        if above:
+            known, own = everything[:, above], everything[:, at[term]]
+            everything[:, at[term]] = own - known @ np.linalg.lstsq(known, own, rcond=None)[0]
+    return np.asarray(everything[[coded.indicator_of[column] for column in kept]].T)
 
 
 def _tested(design: Design) -> list[tuple[str, tuple[int, ...]]]:
@@ -139,27 +165,63 @@ def _parts(design: Design) -> dict[str, TermParts]:
     return found
 
 
-def _sum_coded(design: Design) -> tuple[Array, dict[str, range]]:
-    """All columns of the fixed part, dropped ones too, with contrasts that sum to zero; and those of each term."""
+@dataclass(frozen=True)
+class Coded:
+    """The fixed part, dropped columns too, with other contrasts.
+
+    Attributes
+    ----------
+    columns
+        (n, q) the columns.
+    places
+        Which are those of each term.
+    indicators
+        (n, r) indicators of all levels of all terms, times their numbers.
+    indicator_of
+        Of each column the indicator that it is with treatment contrasts.
+    """
+
+    columns: Array
+    places: dict[str, range]
+    indicators: Array
+    indicator_of: tuple[int, ...]
+
+
+def _coded(design: Design, contrasts: Callable[[int], Array]) -> Coded:
+    """The columns by contrasts, a function of the number of levels."""
     frame = design.types.tidy(design.frame)
     factors: dict[str, Array] = {}
     columns: list[Array] = []
+    indicators: list[Array] = []
+    indicator_of: list[int] = []
     places: dict[str, range] = {}
     for encoded in design.columns.specification.structure:
-        begin, known = len(columns), {factor.expr: factor for factor in encoded.term.factors}
+        begin = len(columns)
+        for factor in encoded.term.factors:
+            if factor.expr not in factors and str(factor) != "1":
+                factors[factor.expr] = _factor_columns(design, factor, frame)
         for scoped in encoded.scoped_terms:
-            product = np.ones((design.n, 1))
+            product, whole, which = np.ones((design.n, 1)), np.ones((design.n, 1)), np.zeros(1, dtype=int)
             for part in getattr(scoped, "factors", ()):
-                expression = part.factor.expr
-                if expression not in factors:
-                    factors[expression] = _factor_columns(design, known[expression], frame)
-                values = factors[expression]
-                if part.reduced:
-                    values = values @ _sum_to_zero(values.shape[1])
-                product = (product[:, :, None] * values[:, None, :]).reshape(design.n, -1)
+                values = factors[part.factor.expr]
+                size = values.shape[1]
+                whole, which = _times(whole, values), which[:, None] * size + np.arange(int(part.reduced), size)
+                product, which = _times(product, values @ contrasts(size) if part.reduced else values), which.ravel()
             columns += list(product.T)
+            indicator_of += [len(indicators) + int(position) for position in which]
+            indicators += list(whole.T)
         places[_name(encoded.term)] = range(begin, len(columns))
-    return np.column_stack(columns), places
+    return Coded(np.column_stack(columns), places, np.column_stack(indicators), tuple(indicator_of))
+
+
+def _times(one: Array, other: Array) -> Array:
+    """Products of each column of one with each of the other, the latter varying fastest."""
+    return (one[:, :, None] * other[:, None, :]).reshape(len(one), -1)
+
+
+def _treatment(n_levels: int) -> Array:
+    """Indicators of all levels but the first, (n_levels, n_levels - 1)."""
+    return np.eye(n_levels)[:, 1:]
 
 
 def _sum_to_zero(n_levels: int) -> Array:

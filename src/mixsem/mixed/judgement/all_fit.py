@@ -10,9 +10,10 @@ import numpy as np
 
 from ...errors import MixsemError, OptionError, UnsupportedModelError
 from ..engine.optimise import METHODS, Method, Optimizer
-from ..penalties.penalised import penalised_criterion
+from ..penalties.penalised import is_penalised, penalised_criterion
 from ..require import AnyFit, require_any_fit
 from .continuation import fit_again
+from .convergence import check_convergence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +46,9 @@ class AllFit:
         How much the criterion of `fit` is above the lowest.
     failures
         Why others failed, by their names.
+    verdict
+        Of `check_convergence` for the fit, asked for if its criterion is not the lowest: a search cut short is no sign
+        of several optima.
     """
 
     frame: pd.DataFrame
@@ -52,6 +56,7 @@ class AllFit:
     fit: AnyFit
     difference: float
     failures: Mapping[str, str] = field(default_factory=dict)
+    verdict: str = "converged"
 
     @property
     def agree(self) -> bool:
@@ -62,10 +67,16 @@ class AllFit:
     def text(self) -> str:
         """The verdict."""
         if self.agree:
-            return f"No optimizer found a lower criterion than the fit, {self.fit.objective:,.4f}."
+            kind = "penalised criterion" if is_penalised(self.fit) else "criterion"
+            return f"No optimizer found a lower {kind} than the fit, {penalised_criterion(self.fit):,.4f}."
+        above = f"The fit's criterion is {self.difference:.2g} above the lowest:"
+        if self.verdict == "not converged":
+            return f"{above} its search had not arrived. Go on with refit(fit, 'lbfgsb'), or take the best of .fits."
+        if self.verdict == "saddle point":
+            return f"{above} its search ended at a saddle point, which is no optimum. Take the best of .fits."
         return (
-            f"The fit's criterion is {self.difference:.2g} above the lowest: the likelihood has several optima. Take"
-            " the best of .fits, and mistrust conclusions that differ between them."
+            f"{above} the likelihood has several optima. Take the best of .fits, and mistrust conclusions that differ"
+            " between them."
         )
 
     def to_pandas(self) -> pd.DataFrame:
@@ -191,7 +202,9 @@ def _compare(fit: AnyFit, ways: Sequence[tuple[str, Optimizer, NDArray[np.float6
     lowest = min([reached, *map(penalised_criterion, fits.values())])
     rows = [_row(name, fits.get(name), fit, lowest) for name, _, _ in ways]
     columns = ["optimizer", "difference", "evaluations", "seconds", "beta_change", "sd_change", "verdict"]
-    return AllFit(pd.DataFrame(rows, columns=columns), fits, fit, reached - lowest, failures)
+    difference = reached - lowest
+    verdict = check_convergence(fit).verdict if difference >= EQUAL else "converged"
+    return AllFit(pd.DataFrame(rows, columns=columns), fits, fit, difference, failures, verdict)
 
 
 def _row(name: str, other: AnyFit | None, fit: AnyFit, lowest: float) -> tuple[object, ...]:

@@ -169,13 +169,13 @@ def _verdict(gain: float, beta_change: float, fall: float, values: Array) -> tup
         f"a Newton step would lower the criterion by {gain:.1g} and change a fixed effect by {beta_change:.1g} standard"
         " errors"
     )
+    if gain > GAIN_TOLERANCE or beta_change > BETA_TOLERANCE:  # where there is a slope, curvature names no saddle
+        return "not converged", f"Not converged: {what}."
     if fall > GAIN_TOLERANCE:
         return "saddle point", (
             f"Saddle point: the gradient is small, but along a direction of negative curvature the criterion falls by"
             f" {fall:.1g} or more. Fit again with other starting values or another optimizer."
         )
-    if gain > GAIN_TOLERANCE or beta_change > BETA_TOLERANCE:
-        return "not converged", f"Not converged: {what}."
     flat = int((values <= FLAT).sum())
     rest = f" {flat} direction{'s' * (flat > 1)} of theta not determined by the data." if flat else ""
     return "converged", f"Converged: {what}.{rest}"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import ModelError
 from .marginal_family import MarginalFamily, require_responses
+from .sandwich import determined
 from .source import ClusteredRegression
 
 __all__ = ["Errors", "GEENumbers", "Order", "WorkingCorrelation", "solve"]
@@ -27,7 +28,7 @@ EVALUATIONS = 200
 
 @dataclass(frozen=True, eq=False)
 class GEENumbers:
-    """What `gee` computes, before it becomes a table."""
+    """What `gee` computes, before it becomes a table; `lone` and `alone` as in `Sandwich`."""
 
     beta: Array
     vcov: Array
@@ -35,6 +36,8 @@ class GEENumbers:
     correlation: float
     scale: float
     converged: bool
+    lone: NDArray[np.bool_]
+    alone: NDArray[np.bool_]
 
 
 def solve(
@@ -91,13 +94,18 @@ def solve(
     back = unit * np.linalg.inv(R)
     size = float(np.linalg.norm(equations._update_mean_params()[1]))
     robust = found.cov_robust if se == "robust" else found.cov_robust_bc
+    vcov = back @ robust @ back.T
+    alone, lone = determined(design.X, codes, source.n_clusters)
+    vcov[lone], vcov[:, lone] = np.nan, np.nan
     return GEENumbers(
         beta=back @ found.params,
-        vcov=back @ robust @ back.T,
+        vcov=vcov,
         model_vcov=back @ (found.cov_naive / found.scale * structure.scale) @ back.T,
         correlation=float(structure.dep_params),
         scale=structure.scale * unit**2,
         converged=size < 1e3 * tolerance,
+        lone=lone,
+        alone=alone,
     )
 
 

@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...data.columns import FrameLike
-from ...errors import DataError, OptionError, enumerate_briefly
+from ...errors import DataError, enumerate_briefly
+from ...options import require_choice
 from ..derived.frame_table import FrameTable
 from ..designs.rank import independent_columns
 from ..estimates import MixedEstimates
 from ..inference.ddf import require_level
-from .robust import FEW_CLUSTERS, coefficient_frame
+from .robust import FEW_CLUSTERS, coefficient_frame, lone_notes
 from .sandwich import KINDS, Kind, Sandwich, sandwich
-from .source import ClusteredRegression, clustered_regression
+from .source import ClusteredRegression, clustered_regression, refuse_generalised
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,7 +135,10 @@ def within(
     OptionError
         If an argument is none of what is allowed; with crossed factors, if `cluster` is not named.
     DataError
-        If no predictor varies within clusters, or clusters and predictors describe every row.
+        If no predictor varies within clusters, clusters and predictors describe every row, or the table is not that of
+        the fit.
+    ModelError
+        If the fit is none of `lmer`.
 
     Notes
     -----
@@ -156,9 +160,14 @@ def within(
     """
     import pandas as pd
 
-    if kind != "classical" and kind not in KINDS:
-        raise OptionError(f"kind={kind!r}", allowed=", ".join(("classical", *KINDS)))
+    require_choice("kind", kind, ("classical", *KINDS), "CR2")
     level = require_level(level)
+    refuse_generalised(
+        model,
+        "within",
+        "it is least squares, which knows neither family nor link",
+        "add the means of clusters as predictors and fit again with glmer(); or see alternatives(fit)",
+    )
     source = clustered_regression(model, data, cluster, weights=weights, offset=offset)
     found = fit_within(source, kind)
     frame, _ = coefficient_frame(found.names, found.solution.beta, found.vcov, found.df, level)
@@ -206,7 +215,7 @@ def fit_within(source: ClusteredRegression, kind: WithinKind) -> WithinNumbers:
         R_inverse = np.linalg.inv(np.linalg.qr(inside, mode="r"))
         vcov, df = sigma2 * (R_inverse @ R_inverse.T), np.full(len(kept), float(left))
     elif kind not in ("CR2", "CR3"):
-        df = np.full(len(kept), source.n_clusters - 1.0)
+        df = np.where(found.lone, np.nan, source.n_clusters - 1.0)
     return WithinNumbers(tuple(design.fixed_names[j] for j in kept), dropped, found, vcov, df, float(np.sqrt(sigma2)))
 
 
@@ -255,5 +264,7 @@ def _notes(source: ClusteredRegression, found: WithinNumbers, kind: WithinKind) 
     alone = int((source.cluster.sizes == 1).sum())
     if alone:
         yield f"{alone:,} cluster{'s' * (alone > 1)} of one row add{'s' * (alone == 1)} nothing to these coefficients."
+    if kind != "classical":
+        yield from lone_notes(found.names, found.solution.lone, found.solution.alone, name)
     if count < FEW_CLUSTERS and kind in ("CR0", "CR1", "CR1S", "CR3"):
         yield f"{count} clusters are few for robust standard errors: prefer kind='CR2'."

@@ -13,12 +13,12 @@ from ...data.columns import FrameLike
 from ...errors import ConvergenceWarning, DataError, Notice, OptionError, notify
 from ..derived.frame_table import FrameTable
 from ..designs.predictor_types import as_floats
-from ..designs.rows import open_frame
+from ..designs.same_table import further_columns
 from ..estimates import MixedEstimates
 from ..inference.ddf import require_level
 from .estimating import Errors, GEENumbers, Order, WorkingCorrelation, solve
-from .marginal_family import MarginalFamily, family_of, require_one_of
-from .robust import FEW_CLUSTERS, coefficient_frame
+from .marginal_family import MarginalFamily, family_of, reader_of, require_one_of
+from .robust import FEW_CLUSTERS, coefficient_frame, lone_notes
 from .source import ClusteredRegression, clustered_regression
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ def gee(
     OptionError
         If an argument is none of what is allowed; with crossed factors, if `cluster` is not named.
     DataError
-        If responses are not what the family allows, or two rows of a cluster have the same time.
+        If responses are not what the family allows, two rows of a cluster have the same time, or the table is not that
+        of the fit.
     ModelError
         If the estimating equations have no solution.
 
@@ -151,7 +152,8 @@ def gee(
     if time is not None and working != "ar1":
         raise OptionError(f"time={time!r} with working={working!r}", allowed="time= with working='ar1' only")
     chosen = family_of(model, family, link)
-    source = clustered_regression(model, data, cluster, weights=weights, offset=offset)
+    reader = reader_of(chosen) if isinstance(model, str) else None
+    source = clustered_regression(model, data, cluster, weights=weights, offset=offset, response=reader)
     order = None if working != "ar1" else _order(source, data, time)
     found = solve(source, chosen, working, order, se)
     names = list(source.names)
@@ -190,8 +192,7 @@ def _order(source: ClusteredRegression, data: FrameLike | None, time: str | None
     if time not in frame.columns:
         if data is None:
             raise OptionError(f"time={time!r}", allowed="a column that the fit used", todo="give the table as data=")
-        frame = open_frame(data, [time])
-        frame = frame if design.rows is None else frame.take(design.rows).reset_index(drop=True)
+        frame = further_columns(design, data, [time])
     try:
         values = np.asarray(as_floats(frame[time]), dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -234,6 +235,7 @@ def _notes(
         )
     if working == "ar1" and time is None:
         yield "Rows of a cluster are taken to be one step apart, in the order of the table; say time= if they are not."
+    yield from lone_notes(source.names, found.lone, found.alone, name)
     if count < FEW_CLUSTERS:
         errors = "robust standard errors without correction are too small" if se == "robust" else "z is a rough guide"
         instead = "cluster_robust() with CR2" if gaussian else "se='bias-reduced'"

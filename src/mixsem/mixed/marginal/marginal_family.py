@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError, OptionError, did_you_mean
+from ..designs.design import ResponseReader
 from ..estimates import MixedEstimates
 
-__all__ = ["MarginalFamily", "family_of", "require_one_of", "require_responses"]
+__all__ = ["MarginalFamily", "family_of", "reader_of", "require_one_of", "require_responses"]
 
 Array = NDArray[np.float64]
 
@@ -64,9 +66,9 @@ class MarginalFamily:
 
 def require_one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
     """Refuse an argument that is none of the allowed texts."""
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise OptionError(
-            f"{name}={value!r}", allowed=", ".join(allowed), todo=did_you_mean(str(value), allowed) or "choose one"
+            f"{name}={reprlib.repr(value)}", allowed=", ".join(allowed), todo=did_you_mean(str(value), allowed) or "choose one"
         )
 
 
@@ -85,12 +87,22 @@ def family_of(model: MixedEstimates | str, family: str | None, link: str | None)
         if own is None:
             return MarginalFamily("gaussian", "identity")
         return MarginalFamily(own.name, own.link.name, own.dispersion)
+    if family is not None and not isinstance(family, str):
+        raise OptionError(f"family={reprlib.repr(family)}", allowed=", ".join(FAMILIES), todo="give its name")
     name = " ".join((family or "gaussian").lower().replace("_", " ").split())
     require_one_of("family", name, tuple(n for n in FAMILIES if n != "negative binomial"))  # its size comes from a fit
     links = FAMILIES[name][1]
     chosen = next(iter(links)) if link is None else link
     require_one_of("link", chosen, tuple(links))
     return MarginalFamily(name, chosen)
+
+
+def reader_of(family: MarginalFamily) -> ResponseReader | None:
+    """How the response of a formula is read: as `glmer` reads it, two categories and cbind() among it."""
+    from ..generalised.family_choice import as_family
+    from ..generalised.responses import response_reader
+
+    return None if family.name == "gaussian" else response_reader(as_family(family.name))
 
 
 def require_responses(y: Array, family: MarginalFamily) -> None:

@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...data.columns import FrameLike
-from ...errors import DataError, ModelError, OptionError, enumerate_briefly
+from ...errors import DataError, OptionError, enumerate_briefly
 from ..derived.frame_table import FrameTable
 from ..derived.refit import unwritten_offset
-from ..estimates import MixedEstimates
+from ..designs.fixed_part import INTERCEPT
+from ..designs.rank import independent_columns
 from ..fit import MixedFit
 from ..inference.ddf import Asymptotic, inference_of, require_level, t_table
 from ..linear import LinearMixedModel
 from .fixed_effects import CONSTANT, cluster_means, fit_within
-from .source import ClusteredRegression, clustered_regression
+from .source import ClusteredRegression, clustered_regression, refuse_generalised
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +86,7 @@ def within_between(
     cluster
         The clustering variable. By default the only grouping factor, or the one in which all others are nested.
     reml, weights, offset
-        Of a formula, as in `lmer`; as before if a fit is given.
+        Of a formula, as in `lmer`; as before if a fit is given. With weights the means of clusters are weighted ones.
     level
         Confidence level of the limits.
 
@@ -97,7 +98,8 @@ def within_between(
     Raises
     ------
     DataError
-        If no predictor varies both within and between clusters.
+        If no predictor varies both within and between clusters, beyond what others say, or the table is not that of
+        the fit.
     OptionError
         If an argument is none of what is allowed; with crossed factors, if `cluster` is not named.
     ModelError
@@ -123,40 +125,46 @@ def within_between(
     3            x  contextual      1.75  0.13
     """
     level = require_level(level)
-    if isinstance(model, MixedEstimates) and not isinstance(model, MixedFit):
-        raise ModelError(
-            f"within_between() of a {type(model).__name__}",
-            allowed="a fit of lmer()",
-            todo="add the cluster means to the table, and fit again with them as predictors",
-        )
+    refuse_generalised(
+        model,
+        "within_between",
+        "it adds means to linear models only",
+        "add the cluster means to the table, and fit again with them as predictors",
+    )
     source = clustered_regression(model, data, cluster, weights=weights, offset=offset)
-    means, balanced = _means(source)
+    means, balanced, lost = _means(source)
     fit = _fit_with(source, model if isinstance(model, MixedFit) else None, means, reml)
-    lost = [name for name in means if _mean(name) not in fit.design.fixed_names]
-    kept = [name for name in means if name not in lost]
-    if not kept:
-        raise DataError("the cluster means follow from other predictors", todo="leave cluster-level dummies out")
+    kept = list(means)
     frame = _frame(fit, kept, level)
     notes = (*_notes(source, fit, kept, balanced, lost), *source.notes)
     return WithinBetween(f"Within and between {source.cluster.name}", frame, notes, _test(fit, kept), fit)
 
 
-def _means(source: ClusteredRegression) -> tuple[dict[str, Array], list[str]]:
-    """Cluster means of the columns that vary within clusters and between them; and the columns with equal means."""
-    X = source.design.X
+def _means(source: ClusteredRegression) -> tuple[dict[str, Array], list[str], list[str]]:
+    """Cluster means that say something new; columns with equal means, and those whose means follow from others."""
+    X, names = source.design.X, source.names
     means = cluster_means(X, source)
     size = np.linalg.norm(X, axis=0)
     inside = np.linalg.norm(X - means, axis=0) > CONSTANT * size
     across = np.linalg.norm(means - means.mean(axis=0), axis=0) > CONSTANT * size
-    names = source.names
-    found = {name: means[:, j] for j, name in enumerate(names) if inside[j] and across[j]}
-    if not found:
+    both = np.flatnonzero(inside & across)
+    places = independent_columns(np.column_stack([X, means[:, both]]), intercept=names[:1] == (INTERCEPT,))
+    new = [j for i, j in enumerate(both.tolist()) if len(names) + i in places]
+    name = source.cluster.name
+    if not len(both):
         raise DataError(
-            f"no predictor varies both within {source.cluster.name} and between its levels",
+            f"no predictor varies both within {name} and between its levels",
             allowed="one or more predictors whose means differ between clusters",
             todo="effects are within or between already: the model given needs no means",
         )
-    return found, [name for j, name in enumerate(names) if inside[j] and not across[j]]
+    lost = [names[j] for j in both if j not in new]
+    if not new:
+        raise DataError(
+            f"the means by {name} of {enumerate_briefly(lost)} follow from other predictors of the model",
+            allowed="one or more predictors whose means say something new of clusters",
+            todo="effects are within or between already: the model given needs no means",
+        )
+    return {names[j]: means[:, j] for j in new}, [n for n, a, b in zip(names, inside, across, strict=True) if a and not b], lost
 
 
 def _mean(name: str) -> str:
@@ -227,6 +235,8 @@ def _notes(
         f"within: rows of one level of {name} compared; between: its levels compared; contextual: the difference, the"
         " coefficient of the mean in Mundlak's model. The hybrid model has within and between as its coefficients."
     )
+    if source.design.weights is not None:
+        yield f"Means of {name} are weighted by the weights of the rows: then within effects are those of within()."
     alone = fit_within(source, "classical")
     estimate = dict(zip(alone.names, alone.solution.beta.tolist(), strict=True))
     se = fit.se

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -10,17 +10,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...data.columns import FrameLike
-from ...errors import DataError, OptionError, did_you_mean
+from ...errors import DataError, enumerate_briefly
+from ...options import require_choice
 from ..derived.frame_table import FrameTable
 from ..estimates import MixedEstimates
 from ..inference.ddf import require_level
 from .sandwich import KINDS, Kind, Sandwich, sandwich
-from .source import ClusteredRegression, clustered_regression
+from .source import ClusteredRegression, clustered_regression, refuse_generalised
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FEW_CLUSTERS", "RobustDf", "RobustRegression", "Target", "cluster_robust", "coefficient_frame"]
+__all__ = ["FEW_CLUSTERS", "RobustDf", "RobustRegression", "Target", "cluster_robust", "coefficient_frame", "lone_notes"]
 
 Array = NDArray[np.float64]
 RobustDf = Literal["satterthwaite", "clusters", "none"]
@@ -111,10 +112,16 @@ def cluster_robust(
     OptionError
         If an argument is none of what is allowed; with crossed factors, if `cluster` is not named.
     DataError
-        If there are fewer than two clusters, or no more rows than coefficients.
+        If there are fewer than two clusters, no more rows than coefficients, or the table is not that of the fit.
+    ModelError
+        If the fit is none of `lmer`: least squares of counts or shares knows neither family nor link.
 
     Notes
     -----
+    Coefficients that the clusters cannot tell the error of have no standard error (NaN) and no p-value: those that a
+    single cluster determines, whose residuals say nothing of them, and all if there are as many of the others as
+    clusters.
+
     Bell & McCaffrey (2002), Survey Methodology 28, 169-181. Pustejovsky & Tipton (2018), Journal of Business & Economic
     Statistics 36, 672-683, doi 10.1080/07350015.2016.1247004. The numbers are those of R's clubSandwich.
 
@@ -130,6 +137,9 @@ def cluster_robust(
     import pandas as pd
 
     method, level = _require(kind, df, target), require_level(level)
+    refuse_generalised(
+        model, "cluster_robust", "least squares knows neither family nor link", "use gee(fit), or alternatives(fit)"
+    )
     source = clustered_regression(model, data, cluster, weights=weights, offset=offset)
     found = fit_robust(source, kind, target)
     frame, _ = coefficient_frame(source.names, found.beta, found.vcov, _degrees(found, method, source), level)
@@ -142,16 +152,10 @@ def cluster_robust(
 
 def _require(kind: object, df: object, target: object) -> RobustDf:
     """Refuse unknown options; the degrees of freedom to use."""
-    for name, value, allowed in (
-        ("kind", kind, KINDS),
-        ("df", df, (None, "satterthwaite", "clusters", "none")),
-        ("target", target, ("equal", "weights")),
-    ):
-        if value not in allowed:
-            texts = [str(a) for a in allowed]
-            raise OptionError(
-                f"{name}={value!r}", allowed=", ".join(texts), todo=did_you_mean(str(value), texts) or "choose one"
-            )
+    require_choice("kind", kind, KINDS, "CR2")
+    require_choice("target", target, ("equal", "weights"), "equal")
+    if df is not None:
+        require_choice("df", df, ("satterthwaite", "clusters", "none"), "satterthwaite")
     if df is not None:
         return df  # type: ignore[return-value]
     return "satterthwaite" if kind in ("CR2", "CR3") else "clusters"
@@ -171,7 +175,7 @@ def fit_robust(source: ClusteredRegression, kind: Kind, target: Target = "equal"
 def _degrees(found: Sandwich, method: RobustDf, source: ClusteredRegression) -> Array:
     if method == "satterthwaite":
         return found.df
-    return np.full(len(found.beta), np.inf if method == "none" else source.n_clusters - 1.0)
+    return np.where(np.isnan(found.df), np.nan, np.inf if method == "none" else source.n_clusters - 1.0)
 
 
 def coefficient_frame(
@@ -216,15 +220,37 @@ def _notes(source: ClusteredRegression, kind: Kind, method: RobustDf, found: San
             if enough
             else "prefer kind='CR2' with Satterthwaite's degrees of freedom."
         )
-    alone = [n for n, one in zip(source.names, found.alone, strict=True) if one]
-    if alone:
-        yield (
-            f"A single cluster determines {', '.join(alone)}: the standard error"
-            f"{' is' if len(alone) == 1 else 's are'} too small, as what others say of this cluster cannot be known."
-        )
+    yield from lone_notes(source.names, found.lone, found.alone, name)
     low = [n for n, df in zip(source.names, found.df, strict=True) if df < LOW_DF] if method == "satterthwaite" else []
     if low:
         yield (
-            f"Degrees of freedom below {LOW_DF:.0f} for {', '.join(low)}: few clusters tell of"
+            f"Degrees of freedom below {LOW_DF:.0f} for {enumerate_briefly(low)}: few clusters tell of"
             f" {'it' if len(low) == 1 else 'them'}, and p-values are rough."
+        )
+
+
+def lone_notes(names: Sequence[str], lone: NDArray[np.bool_], alone: NDArray[np.bool_], cluster: str) -> Iterator[str]:
+    """Say which coefficients have no standard error, and why.
+
+    Parameters
+    ----------
+    names
+        Of the coefficients.
+    lone, alone
+        As in `Sandwich`: which have no standard error, and of which a single cluster is the reason.
+    cluster
+        Name of the clustering variable.
+    """
+    single = [name for name, one in zip(names, alone, strict=True) if one]
+    others = [name for name, one, two in zip(names, lone, alone, strict=True) if one and not two]
+    if single:
+        yield (
+            f"No standard error for {enumerate_briefly(single)}: a single level of {cluster} determines"
+            f" {'it' if len(single) == 1 else 'each of them'}, whose residuals say nothing of"
+            f" {'its' if len(single) == 1 else 'their'} error."
+        )
+    if others:
+        yield (
+            f"No standard error for {enumerate_briefly(others)}: there are as many of these coefficients as levels of"
+            f" {cluster}, or more, and the residuals of so few cannot show the error of so many."
         )

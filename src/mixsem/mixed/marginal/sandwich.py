@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KINDS", "Kind", "Sandwich", "sandwich"]
+__all__ = ["KINDS", "Kind", "Sandwich", "determined", "sandwich"]
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -34,13 +34,16 @@ class Sandwich:
     beta
         Coefficients, length p.
     vcov
-        Their covariance matrix, (p, p).
+        Their covariance matrix, (p, p); NaN where there is none.
     df
-        Satterthwaite's degrees of freedom of each, under independent errors of the target variances.
+        Satterthwaite's degrees of freedom of each, under independent errors of the target variances; NaN likewise.
     residuals
         (n,).
     alone
-        (p,) whether a single cluster determines the coefficient, whose error the others then do not show.
+        (p,) whether a single cluster determines the coefficient, whose error its residuals then do not show.
+    lone
+        (p,) whether the coefficient has no standard error: a single cluster determines it, or as many coefficients as
+        there are clusters, or more, are left besides.
     """
 
     beta: Array
@@ -48,6 +51,7 @@ class Sandwich:
     df: Array
     residuals: Array
     alone: NDArray[np.bool_]
+    lone: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,15 +101,24 @@ def sandwich(X: Array, y: Array, weights: Array | None, codes: Codes, n_clusters
     residuals = y - X @ (back @ inner)
     adjusted = _adjust(U, residuals, weights, codes, n_clusters, kind)
     meat = adjusted.scores.T @ adjusted.scores * _factor(kind, n_clusters, *X.shape)
-    alone = _alone(_products(U, U if weights is None else weights[:, None] * U, codes, n_clusters), back)
-    return Sandwich(back @ inner, back @ meat @ back.T, _degrees(adjusted, back), residuals, alone)
+    alone, lone = determined(X, codes, n_clusters)
+    vcov, df = back @ meat @ back.T, _degrees(adjusted, back)
+    vcov[lone], vcov[:, lone], df[lone] = np.nan, np.nan, np.nan
+    return Sandwich(back @ inner, vcov, df, residuals, alone, lone)
 
 
-def _alone(gram: Array, back: Array) -> NDArray[np.bool_]:
-    """Coefficients to which a direction belongs that one cluster determines."""
-    values, vectors = np.linalg.eigh(gram)
+def determined(X: Array, codes: Codes, n_clusters: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Coefficients to which a direction belongs that one cluster determines; and all that have no standard error.
+
+    The directions in which X b is zero outside of one cluster are taken away; of those that are left there have to be
+    fewer than clusters, as scores add up to zero.
+    """
+    Q, R = np.linalg.qr(X)
+    back = np.linalg.inv(R)
+    values, vectors = np.linalg.eigh(_products(Q, Q, codes, n_clusters))
     found = vectors.transpose(0, 2, 1)[values > 1.0 - ROUNDING]
-    return (np.abs(back @ found.T) > ROUNDING * np.linalg.norm(back, axis=1)[:, None]).any(axis=1)
+    alone = (np.abs(back @ found.T) > ROUNDING * np.linalg.norm(back, axis=1)[:, None]).any(axis=1)
+    return alone, alone | (X.shape[1] - len(found) >= n_clusters)
 
 
 def _factor(kind: Kind, n_clusters: int, n: int, p: int) -> float:

@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...data.columns import FrameLike
-from ...errors import DataError, OptionError, did_you_mean, enumerate_briefly, notify
-from ..designs.design import Design, read_design
+from ...errors import DataError, ModelError, OptionError, did_you_mean, enumerate_briefly, notify
+from ..designs.design import Design, ResponseReader, read_design
 from ..designs.grouping import GroupingFactor, code_groups
-from ..designs.rows import open_frame
+from ..designs.same_table import further_columns, require_table_of
 from ..estimates import MixedEstimates
+from ..fit import MixedFit
 from ..formulas.formula_text import scan
 
-__all__ = ["ClusteredRegression", "clustered_regression", "nested_in", "top_factor"]
+__all__ = ["ClusteredRegression", "clustered_regression", "nested_in", "refuse_generalised", "top_factor"]
 
 Array = NDArray[np.float64]
 
@@ -75,6 +76,7 @@ def clustered_regression(
     *,
     weights: str | ArrayLike | None = None,
     offset: str | ArrayLike | None = None,
+    response: ResponseReader | None = None,
 ) -> ClusteredRegression:
     """Take the fixed part, the rows and the clusters from a fit, or from a formula and a table.
 
@@ -83,24 +85,27 @@ def clustered_regression(
     given
         A fit of a mixed model; or a formula, whose random terms only say which rows are complete.
     data
-        The table; with a fit only if `cluster` is a column that the fit did not use.
+        The table; with a fit only if `cluster` is a column that the fit did not use. It must then be the table that
+        the fit was made with, rows in the same order.
     cluster
         The clustering variable, ``"a:b"`` for the combinations of two. By default the only grouping factor, or the one
         in which all others are nested.
     weights, offset
         As in `lmer`; those of the fit otherwise.
+    response
+        How to read the response of a formula, if not as numbers; see `read_design`.
 
     Raises
     ------
     OptionError
         If there is no single clustering variable, or an argument does not go with what was given.
     DataError
-        If there are fewer than two clusters.
+        If there are fewer than two clusters, or the table is not that of the fit.
     """
     if isinstance(given, MixedEstimates):
         found = _of_fit(given, data, cluster, weights, offset)
     elif isinstance(given, str):
-        found = _of_formula(given, data, cluster, weights, offset)
+        found = _of_formula(given, data, cluster, weights, offset, response)
     else:
         raise OptionError(
             f"{type(given).__name__} in the place of a model",
@@ -120,31 +125,39 @@ def _of_fit(
         raise OptionError(
             "weights= or offset= beside a fit", allowed="those of the fit", todo="give a formula and data= instead"
         )
-    design = fit.design
+    design, variables = fit.design, () if cluster is None else _variables(cluster)
+    if data is not None:
+        require_table_of(design, data)
     if cluster is None:
         return ClusteredRegression(design, top_factor(design), True)
     known = {factor.name: factor for factor in design.factors}
     if cluster in known:
         return ClusteredRegression(design, known[cluster], True)
-    variables = _variables(cluster)
-    frame = design.frame
-    if not set(variables) <= set(frame.columns):
-        if data is None:
-            raise OptionError(
-                f"cluster={cluster!r}",
-                allowed=f"a grouping factor of the fit ({enumerate_briefly(list(known))}) or a column that it used",
-                todo=did_you_mean(cluster, known) or "give the table as data= if it is another column",
-            )
-        frame = open_frame(data, variables)
-        if len(frame) != design.n_rows:
-            raise DataError(
-                f"data has {len(frame):,} rows and the fit was given {design.n_rows:,}",
-                todo="give the table that the fit was made with",
-            )
-        frame = frame if design.rows is None else frame.take(design.rows).reset_index(drop=True)
-        if frame.isna().any(axis=None):
-            raise DataError(f"{cluster} is missing in rows of the fit", todo="fit to the rows that have it")
-    return ClusteredRegression(design, code_groups(frame, variables), True)
+    if set(variables) <= set(design.frame.columns):
+        return ClusteredRegression(design, code_groups(design.frame, variables), True)
+    if data is None:
+        raise OptionError(
+            f"cluster={cluster!r}",
+            allowed=f"a grouping factor of the fit ({enumerate_briefly(list(known))}) or a column that it used",
+            todo=did_you_mean(cluster, known) or "give the table as data= if it is another column",
+        )
+    return ClusteredRegression(design, code_groups(further_columns(design, data, variables), variables), True)
+
+
+def refuse_generalised(model: object, function: str, why: str, todo: str) -> None:
+    """Refuse fits that are none of `lmer` where the method is one of least squares.
+
+    Raises
+    ------
+    ModelError
+        If it is a fit of a generalised model.
+    """
+    if isinstance(model, MixedEstimates) and not isinstance(model, MixedFit):
+        raise ModelError(
+            f"{function}() of a {type(model).__name__} of {getattr(model, 'family', 'another family')}: {why}",
+            allowed="a fit of lmer(), or a formula with data=",
+            todo=todo,
+        )
 
 
 def _of_formula(
@@ -153,6 +166,7 @@ def _of_formula(
     cluster: str | None,
     weights: str | ArrayLike | None,
     offset: str | ArrayLike | None,
+    response: ResponseReader | None,
 ) -> ClusteredRegression:
     if data is None:
         raise OptionError("a formula without data=", todo="give the table")
@@ -163,7 +177,7 @@ def _of_formula(
         )
     variables = () if cluster is None else _variables(cluster)
     text = formula if has_random else f"{formula} + (1 | {':'.join(f'`{name}`' for name in variables)})"
-    design = read_design(text, data, weights, offset, check=False, extra=variables)
+    design = read_design(text, data, weights, offset, check=False, extra=variables, response=response)
     notify(design.notices)
     factor = top_factor(design) if cluster is None else code_groups(design.frame, variables)
     return ClusteredRegression(design, factor, has_random)
