@@ -251,3 +251,15 @@ def test_input_is_not_changed():
     before = data.copy()
     mx.glmer("y ~ x + (1 | g)", data, family="binomial")
     pd.testing.assert_frame_equal(data, before)
+
+
+def test_a_fit_tells_what_it_does_when_asked(capsys):
+    data = table(seed=21)
+    mx.glmer("y ~ x + (1 | g)", data, family="binomial", verbose=True)
+    mx.lmer("x ~ 1 + (1 | g)", data, verbose=True)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("400 rows; levels: g 20;") == 2
+    assert captured.err.count(" evaluations by ") == 2
+    mx.glmer("y ~ x + (1 | g)", data, family="binomial")
+    assert capsys.readouterr().err == ""

@@ -15,6 +15,7 @@ from .engine.optimise import Method, Optimizer
 from .fit import MixedFit
 from .inputs import as_numbers, as_optimizer, require_reml, require_structure
 from .penalties.penalty import Penalty, PenaltyKind, as_penalty
+from .progress import tell_design, tell_search
 from .structure.residual_structure import Residual
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class LinearMixedModel:
         weights: str | ArrayLike | None = None,
         offset: str | ArrayLike | None = None,
         start: ArrayLike | None = None,
+        verbose: bool = False,
     ) -> MixedFit:
         """Fit the model to a table; see `lmer`."""
         from .designs.design import read_design
@@ -87,7 +89,11 @@ class LinearMixedModel:
         with few_threads(0):  # many rows but few columns: memory is what takes the time
             design = read_design(self.formula, data, weights, offset, extra=extra)
             model = compile_model(design, self.residual)
+        if verbose:
+            tell_design(design, model.products.layout, len(model.theta_map))
         fit = fit_model(self, model, start)
+        if verbose:
+            tell_search(fit.trace)
         notify(fit.notices)
         return fit
 
@@ -103,6 +109,7 @@ def lmer(
     optimizer: Optimizer | Method | None = None,
     residual: Residual | None = None,
     penalty: Penalty | PenaltyKind | None = None,
+    verbose: bool = False,
 ) -> MixedFit:
     """Fit a linear mixed model.
 
@@ -129,6 +136,8 @@ def lmer(
     penalty
         A weak penalty that keeps variances of random effects from being estimated as 0: a `Penalty`, or the name of
         its kind, ``"wishart"`` or ``"gamma"``. The fit is then no maximum of the likelihood, and says so.
+    verbose
+        Tell rows, levels and memory before the search, and evaluations, time and memory after it.
 
     Returns
     -------
@@ -158,7 +167,7 @@ def lmer(
     (25.592, 1743.6283)
     """
     specification = LinearMixedModel(formula, reml, as_optimizer(optimizer), residual, as_penalty(penalty))
-    return specification.fit(data, weights=weights, offset=offset, start=start)
+    return specification.fit(data, weights=weights, offset=offset, start=start, verbose=verbose)
 
 
 def fit_model(specification: LinearMixedModel, model: CompiledMixedModel, start: ArrayLike | None = None) -> MixedFit:

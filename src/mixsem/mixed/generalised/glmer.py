@@ -14,6 +14,7 @@ from ...errors import DataError, ModelError, OptionError, notify
 from ...options import require_whole
 from ..engine.optimise import Method, Optimizer
 from ..inputs import as_numbers, as_optimizer
+from ..progress import tell_design, tell_search
 from .families import Family
 from .family_choice import as_family
 from .links import Link, LinkName
@@ -109,13 +110,18 @@ class GeneralisedMixedModel:
         weights: str | ArrayLike | None = None,
         offset: str | ArrayLike | None = None,
         start: ArrayLike | None = None,
+        verbose: bool = False,
     ) -> GeneralisedFit:
         """Fit the model to a table; see `glmer`."""
         from ..engine.threads import few_threads
 
         with few_threads(0):
             model = self.compile(data, weights, offset)
+        if verbose:
+            tell_design(model.design, model.rows.layout, len(model.theta_map))
         fit = fit_generalised(self, model, start)
+        if verbose:
+            tell_search(fit.trace)
         notify(fit.notices)
         return fit
 
@@ -131,6 +137,7 @@ def glmer(
     offset: str | ArrayLike | None = None,
     start: ArrayLike | None = None,
     optimizer: Optimizer | Method | None = None,
+    verbose: bool = False,
 ) -> GeneralisedFit:
     """Fit a generalised linear mixed model by maximum likelihood.
 
@@ -159,6 +166,8 @@ def glmer(
     optimizer
         How the estimates are found: an `Optimizer`, or the name of its method. The default is BFGS with exact
         gradients; others are checks.
+    verbose
+        Tell rows, levels and memory before the search, and evaluations, time and memory after it.
 
     Returns
     -------
@@ -191,7 +200,7 @@ def glmer(
     {'(Intercept)': 0.43, 'x': 0.3}
     """
     specification = GeneralisedMixedModel(formula, as_family(family, link), n_agq, as_optimizer(optimizer))
-    return specification.fit(data, weights=weights, offset=offset, start=start)
+    return specification.fit(data, weights=weights, offset=offset, start=start, verbose=verbose)
 
 
 def fit_generalised(
