@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 import mixsem as mx
-from mixsem.errors import MixsemWarning, OptionError, UnsupportedModelError
+from mixsem.errors import ConvergenceWarning, MixsemWarning, OptionError, UnsupportedModelError
 from mixsem.mixed.engine.optimise import METHODS
 from mixsem.mixed.judgement import all_fit as all_fit_module
 from mixsem.mixed.judgement.all_fit import check_optimum
+from mixsem.mixed.penalties.penalised import penalised_criterion
 
 #: Of the criterion: what optimisers without gradients reach.
 SAME = 1e-5
@@ -54,9 +55,35 @@ def test_a_fit_at_a_worse_optimum_is_told():
     found = mx.all_fit(worse, ["lbfgsb", "cobyqa"])
     assert not found.agree
     assert found.difference == pytest.approx(worse.objective - fit.objective, abs=SAME)
-    assert "several optima" in repr(found)
+    assert found.verdict == "not converged"
+    assert "had not arrived" in found.text
     assert found.frame["beta_change"].min() > 1e-3
     assert found.frame["sd_change"].min() > 0.1
+
+
+def test_a_search_cut_short_is_no_second_optimum():
+    few = mx.Optimizer("nelder-mead", max_evaluations=4)
+    with pytest.warns(ConvergenceWarning):
+        stopped = mx.lmer(SLEEP, mx.data.sleepstudy(), optimizer=few)
+    found = mx.all_fit(stopped, ["lbfgsb", "bfgs"])
+    assert set(found.frame["verdict"]) == {"same"}
+    assert "its search had not arrived. Go on with refit(fit, 'lbfgsb')" in found.text
+    assert mx.refit(stopped, "lbfgsb").objective == pytest.approx(found.fits["bfgs"].objective, abs=SAME)
+
+
+def test_saddle_points_and_second_optima_are_told_apart():
+    fit = mx.lmer("Reaction ~ Days + (1 | Subject)", mx.data.sleepstudy())
+    zero = np.zeros(1)
+    saddle = replace(fit, theta=zero, objective=fit.model.criterion(zero), state=fit.model.state(zero))
+    found = mx.all_fit(saddle, ["lbfgsb"])
+    assert "ended at a saddle point" in found.text
+    assert "several optima" in replace(found, verdict="converged").text
+
+
+def test_a_penalised_fit_shows_what_was_minimised():
+    fit = mx.lmer("Reaction ~ Days + (1 | Subject)", mx.data.sleepstudy(), penalty="wishart")
+    found = mx.all_fit(fit, ["lbfgsb"])
+    assert f"lower penalised criterion than the fit, {penalised_criterion(fit):,.4f}." in found.text
 
 
 def test_a_method_that_stops_early_is_worse(fit):

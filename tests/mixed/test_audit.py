@@ -101,6 +101,15 @@ def test_labels_used_again_are_asked_about():
     assert "MX122" in found("strength ~ 1 + (1 | batch) + (1 | cask)", read_data("pastes"))
 
 
+def test_a_factor_that_may_be_nested_is_no_fixed_effect_yet():
+    frame = nested().query("ward <= 4")
+    few, reused = sorted(mx.check_design(CROSSED, frame).findings, key=lambda finding: finding.identifier)
+    assert (few.identifier, reused.identifier) == ("MX103", "MX122")
+    assert few.todo.startswith("see MX122 first")
+    alone = mx.check_design("y ~ 1 + (1 | ward)", frame).findings[0]
+    assert alone.todo.startswith("make fixed effects of them")
+
+
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize(
     "options",

@@ -88,6 +88,15 @@ def test_zero_where_the_variance_wants_to_be_larger_is_a_saddle_point():
     assert [n.category for n in fit_notices(zero).notices if n.category is ConvergenceWarning] == [ConvergenceWarning]
 
 
+def test_where_there_is_a_slope_is_no_saddle_point():
+    specification = mx.LinearMixedModel(SLEEP, optimizer=mx.Optimizer("nelder-mead", max_evaluations=4))
+    stopped = fit_model(specification, mx.lmer(SLEEP, mx.data.sleepstudy()).model)
+    check = mx.check_convergence(stopped)
+    assert check.eigenvalues[0] < 0 < 1 < check.gradient
+    assert check.verdict == "not converged"
+    assert "gradient is small" not in check.text
+
+
 def test_a_spent_budget_is_judged_by_where_it_ended():
     specification = mx.LinearMixedModel(SLEEP, optimizer=mx.Optimizer("nelder-mead", max_evaluations=20))
     model = mx.lmer(SLEEP, mx.data.sleepstudy()).model

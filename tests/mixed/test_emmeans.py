@@ -320,3 +320,17 @@ def test_wrong_types_are_refused(specs, options):
 def test_without_fixed_effects_there_are_no_means():
     with pytest.raises(OptionError, match="without fixed effects"):
         mx.emmeans(mx.lmer("Reaction ~ 0 + (1 | Subject)", mx.data.sleepstudy()), "1")
+
+
+def test_comparisons_of_booleans_are_labelled_as_their_means():
+    data = mx.data.sleepstudy().assign(late=lambda frame: frame["Days"] > 4)
+    found = mx.emmeans(mx.lmer("Reaction ~ late + (1 | Subject)", data), "late", contrasts="pairwise")
+    assert found.contrasts.frame["contrast"].tolist() == ["no - yes"]
+
+
+def test_what_was_given_is_quoted_briefly():
+    fit = mx.lmer("Reaction ~ Days + (1 | Subject)", mx.data.sleepstudy())
+    for call in (lambda: mx.emmeans(fit, fit), lambda: mx.explain(fit), lambda: mx.supported_model(fit, {})):
+        with pytest.raises(OptionError, match="MixedFit") as raised:
+            call()
+        assert len(str(raised.value)) < 400

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mixsem as mx
@@ -10,7 +11,7 @@ from mixsem.errors import DataError, OptionError, UnsupportedModelError
 from mixsem.mixed.inference.f_tables import f_table
 from mixsem.mixed.inference.hypotheses import sequential, type_2, type_3
 
-from .references import DF_RELATIVE, LOGLIK, cases, table
+from .references import DF_RELATIVE, LOGLIK, cases, load, table
 from .test_lme4 import fitted
 
 #: Relative, of F and sums of squares: quotients of squares that agree to 1e-5.
@@ -131,10 +132,43 @@ def test_empty_cells():
     found = f_table(fit)
     assert list(found.frame["num_df"]) == [2, 1, 1]
     assert np.isfinite(found.frame["F"]).all()
-    assert "empty" in repr(found)
+    assert "cells are empty" in repr(found)
+    assert "sum to zero)" in repr(found)  # as car has them; no longer said of these
+    assert "factors with contrasts" not in repr(found)
     means = mx.emmeans(fit, "A * B").frame
     assert means["estimate"].isna().sum() == 1
     assert list(means.loc[means["estimate"].isna(), ["A", "B"]].iloc[0]) == ["top", "yes"]
+
+
+EMPTY = load("empty_cells")
+
+
+@pytest.mark.filterwarnings("ignore::mixsem.errors.RankDeficiencyWarning")
+@pytest.mark.parametrize("formula", EMPTY)
+@pytest.mark.parametrize("levels", [["low", "mid", "top"], ["top", "mid", "low"]], ids=["as in R", "turned"])
+def test_empty_cells_are_as_in_lmer_test(formula, levels):
+    data = cases("unbalanced_cells")[0].data
+    data = data[~((data["A"] == "top") & (data["B"] == "yes"))].reset_index(drop=True)
+    data = data.assign(x=(np.arange(1, len(data) + 1) * 7) % 11.0, A=pd.Categorical(data["A"], levels))
+    found, expected = f_table(mx.lmer(formula, data)).frame.set_index("term"), EMPTY[formula]
+    at = expected["row"]
+    assert set(found.index) == set(at)
+    found = found.loc[at]
+    assert found["num_df"].tolist() == expected["NumDF"]
+    assert found["F"].tolist() == pytest.approx(expected["F value"], rel=F_RELATIVE)
+    assert found["den_df"].tolist() == pytest.approx(expected["DenDF"], rel=DF_RELATIVE)
+
+
+@pytest.mark.filterwarnings("ignore::mixsem.errors.RankDeficiencyWarning")
+def test_empty_cells_without_a_main_effect_do_not_depend_on_the_first_level():
+    # lmerTest does not see that A is in A:B here, and tests B at the first level of A
+    data = cases("unbalanced_cells")[0].data
+    data = data[~((data["A"] == "top") & (data["B"] == "yes"))]
+    F = [
+        f_table(mx.lmer("y ~ B + A:B + (1 | g)", data.assign(A=pd.Categorical(data["A"], levels)))).frame["F"].tolist()
+        for levels in (["low", "mid", "top"], ["top", "low", "mid"])
+    ]
+    assert F[0] == pytest.approx(F[1], rel=1e-9)
 
 
 def test_chi_square_without_degrees_of_freedom():

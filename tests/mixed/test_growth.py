@@ -12,6 +12,7 @@ import mixsem as mx
 from mixsem.errors import DataError, ModelError, OptionError
 from mixsem.growth_curves import growth_curve
 from mixsem.mixed.growth.curve import plain_name, read_growth
+from mixsem.mixed.growth.notes import fit_note
 from mixsem.mixed.growth.syntax import growth_syntax
 
 from .references import FOLDER, matrix, vector
@@ -279,3 +280,24 @@ def test_names_that_model_text_can_hold(balanced):
     assert curve.equal
     assert curve.wide.columns[0] == "log_income_m2.5"
     assert plain_name("5th") == "v5th"
+
+
+@pytest.mark.filterwarnings("ignore::mixsem.errors.MixsemWarning")
+def test_scores_of_other_fits_are_not_called_equal():
+    rng = np.random.default_rng(4)
+    person, time = np.repeat(np.arange(40), 4), np.tile(np.arange(4.0), 40)
+    y = rng.normal(size=40)[person] + rng.normal(size=160)
+    y -= 0.9 * pd.Series(y).groupby(person).transform("mean").to_numpy()  # rows of a person are less alike than others
+    curve = mx.growth_curve(mx.lmer("y ~ time + (1 | person)", pd.DataFrame({"y": y, "time": time, "person": person})))
+    assert not curve.equal
+    (note,) = [text for text in curve.notes if "factor scores" in text]
+    assert "differ by up to" in note
+    assert "equal" not in note
+
+
+def test_a_rejected_model_is_called_so():
+    said = fit_note(115.3, 26, 1e-9, 400, known=True, one_variance=True)
+    assert "It rejects the model" in said
+    assert "residuals='by occasion'" in said
+    assert "residuals=" not in fit_note(115.3, 26, 1e-9, 400, known=True)
+    assert "rejects" not in fit_note(25.0, 26, 0.5, 400, known=True, one_variance=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 import mixsem as mx
 from mixsem.data import sleepstudy
-from mixsem.errors import DataError, OptionError
+from mixsem.errors import DataError, ModelError, OptionError
 from mixsem.mixed.marginal import cluster_robust, gee, within, within_between
 from mixsem.mixed.marginal.sandwich import KINDS
 
@@ -113,9 +114,75 @@ def test_few_clusters_and_low_df_are_said() -> None:
 def test_what_one_cluster_alone_determines_is_said() -> None:
     frame = data_of(reference()["robust"][2])
     frame["last"] = (frame["school"] == 12) * 1.0
-    notes = " ".join(cluster_robust("y ~ ses + last", frame, cluster="school").notes)
-    assert "A single cluster determines last: the standard error is too small" in notes
-    assert "A single cluster" not in " ".join(cluster_robust("y ~ ses + treat", frame, cluster="school").notes)
+    found = cluster_robust("y ~ ses + last", frame, cluster="school")
+    assert "No standard error for last: a single level of school determines it" in " ".join(found.notes)
+    assert np.isnan(found.frame[["se", "df", "t", "p_value", "lower", "upper"]].iloc[2]).all()
+    assert found.frame["se"][:2].notna().all()
+    assert "No standard error" not in " ".join(cluster_robust("y ~ ses + treat", frame, cluster="school").notes)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_dummies_of_the_clusters_have_no_standard_errors_but_other_coefficients_do(kind: Any) -> None:
+    frame = data_of(reference()["robust"][2])
+    for found in (
+        cluster_robust("y ~ C(school) + ses", frame, cluster="school", kind=kind),
+        gee("y ~ C(school) + ses", frame, cluster="school"),
+    ):
+        known = found.frame.set_index("name")
+        assert np.isfinite(known.loc["ses", ["se", "p_value"]].to_numpy(dtype=float)).all()
+        assert known.drop(index="ses")[["se", "p_value"]].isna().all(axis=None)
+        assert "a single level of school determines each of them" in " ".join(found.notes)
+        assert np.isnan(found.vcov.loc["ses", "(Intercept)"])
+
+
+def test_as_many_coefficients_as_clusters_have_no_standard_errors() -> None:
+    """Two clusters of two rows: the residuals of both say the same, and a t of a million was shown."""
+    frame = pd.DataFrame({"a": [0, 0, 1, 1], "x": [1.0, 2, 3, 5], "y": [1, 3.0, 2, 4]})
+    for found in (gee("y ~ x", frame, cluster="a"), cluster_robust("y ~ x", frame, cluster="a", kind="CR0")):
+        assert found.frame[["se", "p_value"]].isna().all(axis=None)
+        assert "as many of these coefficients as levels of a" in " ".join(found.notes)
+    wide = pd.DataFrame({"a": np.repeat([0, 1], 6), "y": np.arange(12.0) % 5})
+    wide["x"], wide["z"] = np.arange(12.0) ** 2 % 7, np.arange(12.0) % 3
+    inside = within("y ~ x + z", wide, cluster="a", kind="CR1")
+    assert inside.frame[["se", "df", "p_value"]].isna().all(axis=None)
+    assert "No standard error for x, z" in " ".join(inside.notes)
+    assert within("y ~ x + z", wide, cluster="a", kind="classical").frame["se"].notna().all()
+
+
+@pytest.mark.parametrize("function", [cluster_robust, within, gee, within_between, mx.alternatives])
+def test_a_table_is_matched_to_the_rows_of_the_fit(function: Any) -> None:
+    frame = data_of(reference()["robust"][2]).assign(half=lambda d: np.arange(len(d)) % 9)
+    frame.loc[3, "ses"] = np.nan
+    with pytest.warns(mx.errors.MissingDataWarning):
+        fit = mx.lmer("y ~ ses + girl + (1 | school)", frame)
+    found = function(fit, frame, cluster="half")
+    text = frame.assign(y=frame["y"].map("{:.15g}".format).astype(float), school=frame["school"].astype("category"))
+    np.testing.assert_allclose(found.frame["se"], function(fit, text, cluster="half").frame["se"], rtol=CLOSED)
+    for other in (
+        frame.sample(frac=1.0, random_state=2),
+        frame.assign(girl=1 - frame["girl"]),
+        frame.assign(ses=frame["ses"].fillna(0.0) + 1.0),
+    ):
+        with pytest.raises(DataError, match=r"not the table of the fit.*: row \d+ has (y|ses|girl|school) ="):
+            function(fit, other, cluster="half")
+        with pytest.raises(DataError, match="not the table of the fit"):
+            function(fit, other)
+
+
+def test_the_time_of_a_table_in_another_order_is_refused() -> None:
+    frame = data_of(reference()["robust"][2]).assign(when=lambda d: np.arange(len(d)))
+    fit = mx.lmer("y ~ ses + (1 | school)", frame)
+    assert np.isfinite(gee(fit, frame, working="ar1", time="when").correlation)
+    with pytest.raises(DataError, match="another order: row 1 has y"):
+        gee(fit, frame[::-1], working="ar1", time="when")
+
+
+@pytest.mark.parametrize("function", [cluster_robust, within, within_between])
+def test_generalised_fits_are_refused_where_least_squares_is_fitted(function: Any) -> None:
+    panel = pd.DataFrame(reference()["data"]["panel"])
+    fit = mx.glmer("count ~ x + (1 | person)", panel, family="poisson", offset=np.log1p(panel["occ"]))
+    with pytest.raises(ModelError, match=rf"{function.__name__}\(\) of a GeneralisedFit of poisson\(log\)"):
+        function(fit)
 
 
 def test_a_fit_brings_rows_weights_and_clusters() -> None:
@@ -155,6 +222,10 @@ def test_nested_factors_have_a_top_and_crossed_ones_have_none() -> None:
         ({"cluster": None}, "no cluster="),
         ({"cluster": "Subjct"}, "Subjct"),
         ({"level": 95}, "level=95"),
+        ({"cluster": ["Subject"]}, r"cluster=\['Subject'\]"),
+        ({"kind": sleepstudy()}, "kind="),
+        ({"target": ["equal"]}, "target="),
+        ({"df": [1]}, "df="),
     ],
 )
 def test_wrong_options_are_named(options: dict[str, Any], message: str) -> None:
@@ -301,11 +372,27 @@ def test_shares_with_numbers_of_trials_are_single_trials_under_independence() ->
         ({"working": "unstructured"}, "working='unstructured'"),
         ({"time": "Days"}, "time='Days'"),
         ({"link": "logit"}, "link='logit'"),
+        ({"working": sleepstudy()}, "working="),
+        ({"family": 3}, "family=3"),
     ],
 )
 def test_wrong_options_of_gee_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises((OptionError, DataError), match=message):
         gee("Reaction ~ Days", sleepstudy(), **({"cluster": "Subject"} | options))
+
+
+def test_binomial_responses_of_a_formula_are_read_as_those_of_a_fit() -> None:
+    panel = pd.DataFrame(reference()["data"]["panel"]).assign(said=lambda d: np.where(d["event"] == 1, "yes", "no"))
+    numbers = gee("event ~ x", panel, cluster="person", family="binomial").frame
+    words = gee("said ~ x", panel, cluster="person", family="binomial").frame
+    np.testing.assert_allclose(words["se"], numbers["se"], rtol=CLOSED)
+    herds = pd.DataFrame(reference()["data"]["herds"]).assign(well=lambda d: d["size"] - d["incidence"])
+    herds["share"] = herds["incidence"] / herds["size"]
+    pairs = gee("cbind(incidence, well) ~ period", herds, cluster="herd", family="binomial").frame
+    shares = gee("share ~ period", herds, cluster="herd", family="binomial", weights="size").frame
+    np.testing.assert_allclose(pairs["se"], shares["se"], rtol=CLOSED)
+    with pytest.raises(DataError, match="not a column of numbers"):
+        gee("said ~ x", panel, cluster="person")
 
 
 # ---- within and between --------------------------------------------------------------------------------------------
@@ -368,3 +455,34 @@ def test_offsets_weights_and_formula_columns_stay() -> None:
     np.testing.assert_allclose(found.frame["estimate"], moved.frame["estimate"], rtol=LME4_LINEAR)
     assert set(found.frame["name"]) == {"(Intercept)", "ses", "girl", "ses:girl"}
     assert not found.fit.reml
+
+
+def test_means_that_follow_from_other_predictors_are_named_without_a_warning() -> None:
+    """Balanced occasions: the mean of an interaction with a predictor of clusters is that predictor again."""
+    frame = pd.DataFrame({"g": np.repeat(np.arange(20), 4), "t": np.tile(np.arange(4.0), 20)})
+    rng = np.random.default_rng(3)
+    frame["sex"], frame["x"] = frame["g"] % 2 * 1.0, rng.normal(size=80)
+    frame["y"] = rng.normal(size=80) + rng.normal(size=20)[frame["g"]]
+    fit = mx.lmer("y ~ t * sex + (1 | g)", frame)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", mx.errors.RankDeficiencyWarning)
+        with pytest.raises(DataError, match="the means by g of t:sex follow from other predictors") as caught:
+            within_between(fit)
+        assert "within or between already" in caught.value.todo
+        found = within_between("y ~ t * sex + x + (1 | g)", frame)
+    assert "No contextual effect of t:sex: the means follow from other predictors." in found.notes
+    assert set(found.frame.query("effect == 'contextual'")["name"]) == {"x"}
+
+
+def test_weighted_means_are_said_to_be_weighted() -> None:
+    frame = data_of(reference()["robust"][3])
+    found = within_between("y ~ ses + (1 | school)", frame, weights="w")
+    assert "Means of school are weighted by the weights of the rows" in " ".join(found.notes)
+    for name, by in (("plain", np.ones(len(frame))), ("weighted", frame["w"])):
+        sums = (by * frame["ses"]).groupby(frame["school"]).sum() / (frame["w"] * 0 + by).groupby(frame["school"]).sum()
+        frame[name] = frame["school"].map(sums)
+    by_hand = {n: mx.lmer(f"y ~ ses + {n} + (1 | school)", frame, weights="w").fixef[n] for n in ("plain", "weighted")}
+    contextual = found.frame.query("effect == 'contextual'")["estimate"].item()
+    assert contextual == pytest.approx(by_hand["weighted"], rel=LME4_LINEAR)
+    assert abs(contextual - by_hand["plain"]) > 1e-3
+    assert "are weighted" not in " ".join(within_between("y ~ ses + (1 | school)", frame).notes)

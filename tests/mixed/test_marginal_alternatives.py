@@ -13,7 +13,7 @@ import pytest
 
 import mixsem as mx
 from mixsem.data import sleepstudy
-from mixsem.errors import OptionError
+from mixsem.errors import BoundaryWarning, OptionError
 from mixsem.mixed.generalised.glmer import glmer
 from mixsem.mixed.marginal import alternatives, cluster_robust, gee, within, within_between
 from mixsem.mixed.marginal.marginalised import marginalised, predictor_variance
@@ -145,6 +145,33 @@ def test_crossed_factors_ask_which() -> None:
         alternatives("y ~ x + (1 | a)")  # type: ignore[arg-type]
 
 
+def test_a_predictor_of_clusters_that_least_squares_weighs_otherwise_is_named() -> None:
+    """An effect that grows with time: the mixed model with random slopes looks at where people vary least."""
+    rng = np.random.default_rng(6)
+    person, time = np.repeat(np.arange(120), 5), np.tile(np.arange(5.0), 120)
+    sex = person % 2 * 1.0
+    y = 0.4 * rng.normal(size=120)[person] + (0.4 * rng.normal(size=120)[person] - 0.4 * sex) * time
+    frame = pd.DataFrame({"person": person, "time": time, "sex": sex, "y": y + 0.5 * rng.normal(size=600)})
+    text = " ".join(alternatives(mx.lmer("y ~ time + sex + (time | person)", frame)).notes)
+    assert "Least squares and mixed model differ by more than a standard error in sex: of a level of person" in text
+    assert "look for an interaction that is missing" in text
+    told = " ".join(alternatives(mx.lmer("y ~ time * sex + (time | person)", frame)).notes)
+    assert "Least squares and mixed model differ" not in told
+
+
+def test_degrees_of_freedom_and_penalties_are_told_of_the_mixed_model() -> None:
+    plain = alternatives(mx.lmer("Reaction ~ Days + (1 | Subject)", sleepstudy()))
+    assert "Mixed model: degrees of freedom by Satterthwaite's method." in plain.notes
+    held = alternatives(mx.lmer("Reaction ~ Days + (1 | Subject)", sleepstudy(), penalty="wishart"))
+    assert held.methods[0] == "Mixed model, penalised"
+
+
+def test_a_table_of_names_is_no_clustering_variable() -> None:
+    fit = mx.lmer("Reaction ~ Days + (1 | Subject)", sleepstudy())
+    with pytest.raises(OptionError, match="cluster="):
+        alternatives(fit, cluster=["Subject"])  # type: ignore[arg-type]
+
+
 # ---- generalised ---------------------------------------------------------------------------------------------------
 
 
@@ -222,3 +249,19 @@ def test_shares_keep_their_trials() -> None:
     np.testing.assert_allclose(rows["estimate"], direct.frame["estimate"], rtol=SAME)
     np.testing.assert_allclose(rows["se"], direct.frame["se"], rtol=SAME)
     assert "15 clusters of herd, few for robust errors" in " ".join(found.notes)
+
+
+def test_what_the_first_column_answers_depends_on_link_and_variance() -> None:
+    panel = data("panel")
+    counts = " ".join(alternatives(glmer("count ~ x + group + (1 | person)", panel, family="poisson")).notes)
+    assert "They differ in (Intercept), and are the same in the other coefficients, as the log link has it" in counts
+    slopes = " ".join(alternatives(glmer("count ~ x + group + (x | person)", panel, family="poisson")).notes)
+    assert "answers another question" in slopes
+    assert "are the same" not in slopes
+    rng = np.random.default_rng(1)
+    frame = {"y": rng.gamma(5.0, 1.0, 120), "x": rng.normal(size=120), "g": np.tile(np.arange(10), 12)}
+    with pytest.warns(BoundaryWarning):
+        singular = glmer("y ~ x + (1 | g)", frame, family="gamma")
+    text = " ".join(alternatives(singular).notes)
+    assert "answers another question" not in text
+    assert "the estimated random effects have no variance" in text

@@ -124,6 +124,88 @@ def test_another_table_is_refused(fit, tables):
         check_missing(fit, tables[0], time="time", group="q")
 
 
+def test_other_values_in_the_rows_of_the_fit_are_refused(fit, tables):
+    table = tables[0]
+    for other in (table.assign(y=2 * table["y"]), table.assign(g=table["g"].to_numpy()[::-1])):
+        with pytest.raises(DataError, match="not the table of the fit"):
+            check_missing(fit, other)
+
+
+def test_differences_by_chance_are_not_named():
+    """Left out at random, in clusters that are alike: the 5 % of three variables, not most replications."""
+    alarms = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        g = np.repeat(np.arange(50), 6)
+        data = pd.DataFrame({"g": g, "x": rng.normal(size=50)[g], "z": rng.normal(size=300)})
+        data["y"] = rng.normal(size=50)[g] + rng.normal(size=300)
+        data.loc[np.isin(g, rng.choice(50, 8, replace=False)), "y"] = np.nan
+        found = check_missing("y ~ x + z + (1 | g)", data)
+        alarms += "Left-out rows differ" in repr(found)
+    assert alarms <= 12  # two variables of which something is known: 6 expected, 12 by 2.5 standard errors
+
+
+def test_differences_beyond_chance_are_named():
+    rng = np.random.default_rng(2)
+    g = np.repeat(np.arange(60), 5)
+    data = pd.DataFrame({"g": g, "x": rng.normal(size=300), "y": rng.normal(size=300)})
+    data.loc[data["x"] > 0.8, "y"] = np.nan
+    notes = " ".join(check_missing("y ~ x + (1 | g)", data).comparison.notes)
+    assert "more than 2 standard errors, which chance seldom does, in x:" in notes
+
+
+def test_the_standard_error_of_a_difference_counts_clusters():
+    """Of a variable of clusters that are lost as a whole it is that of the clusters' means."""
+    rng = np.random.default_rng(4)
+    g = np.repeat(np.arange(40), 7)
+    x = rng.normal(size=40)
+    data = pd.DataFrame({"g": g, "x": x[g], "y": rng.normal(size=280)})
+    data.loc[g < 15, "y"] = np.nan
+    frame = check_missing("y ~ x + (1 | g)", data).comparison.frame.set_index("variable")
+    inside, outside = x[15:], x[:15]
+    rows = [np.repeat(part, 7).var(ddof=1) for part in (inside, outside)]
+    variance = (inside.var() / 25 + outside.var() / 15) * 40 / 39
+    assert frame.loc["x", "se"] == pytest.approx(np.sqrt(variance / np.mean(rows)), rel=EXACT)
+
+
+def leavers(slope: float, seed: int) -> str:
+    rng = np.random.default_rng(seed)
+    person, time = np.repeat(np.arange(80), 4), np.tile(np.arange(4), 80)
+    data = pd.DataFrame({"p": person, "t": time, "y": rng.normal(size=320)})
+    stays = rng.random((80, 4)) > 0.15 + slope * (data["y"].to_numpy().reshape(80, 4) < -0.5)
+    stays[:, 1:] = np.logical_and.accumulate(stays[:, :-1], axis=1)  # who leaves after an occasion is seen there
+    stays[:, 0] = True
+    data.loc[~stays.ravel(), "y"] = np.nan
+    return " ".join(check_missing("y ~ t + (1 | p)", data, time="t").dropout.notes)
+
+
+def test_who_leaves_is_judged_against_chance():
+    assert "those who left were lower" in leavers(0.5, 1)
+    assert "leaving depends on what was observed" in leavers(0.5, 1)
+    chance = [leavers(0.0, seed) for seed in range(20)]
+    assert sum("no more than chance explains" in text for text in chance) >= 16  # 19 expected
+    assert "as many as left says" in chance[0]
+
+
+def test_complete_rows_that_make_no_model_are_told():
+    data = mx.data.sleepstudy()
+    text = repr(check_missing("Reaction ~ log(Days) + (1 | Subject)", data))
+    assert "No model can be made of the complete rows yet: log(Days) is not finite in some rows." in text
+    assert "No model" not in repr(check_missing("Reaction ~ log(Days + 1) + (1 | Subject)", data))
+    words = data.assign(slow=np.where(data["Reaction"] > 300, "yes", "no"))
+    assert "No model" not in repr(check_missing("slow ~ Days + (1 | Subject)", words))
+    nothing = repr(check_missing("Reaction ~ Days + (1 | Subject)", data.assign(Reaction=np.nan)))
+    assert "No row is complete: there is nothing to fit the model to" in nothing
+    assert "predict() knows" not in nothing
+    assert "leave it" not in nothing
+
+
+@pytest.mark.parametrize("option", ["time", "group"])
+def test_lists_of_names_are_refused_where_one_is_needed(option):
+    with pytest.raises(OptionError, match=f"{option}="):
+        check_missing("Reaction ~ Days + (1 | Subject)", mx.data.sleepstudy(), **{option: ["Days"]})
+
+
 def test_weights_that_came_as_numbers_are_named():
     data = mx.data.sleepstudy()
     weights = np.ones(len(data))
@@ -233,3 +315,58 @@ def test_tables_that_still_miss_values_are_named(fit, tables):
     again = tables[1].copy()
     again.loc[3, "x"] = np.nan
     assert "imputed 1 (1)" in " ".join(sensitivity(fit, [again, tables[2]]).fixed.notes)
+
+
+def test_bases_of_columns_are_those_of_the_fit(tables):
+    """A basis of its own in each table has coefficients in other units: sqrt(480 / 330) was called a change."""
+    data = [table.assign(pos=(table["y"] > table["y"].median()) * 1.0) for table in tables[:3]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plain = mx.lmer("y ~ time + I(time**2) + x + (1 | g)", data[0], reml=False)
+        poly = mx.lmer("y ~ poly(time, 2) + scale(x) + (scale(time) | g)", data[0], reml=False)
+        same = mx.lmer("y ~ time + I(time**2) + x + (time | g)", data[0], reml=False)
+        count = mx.glmer("pos ~ scale(x) + center(time) + (1 | g)", data[0], family="binomial")
+        alone = mx.glmer("pos ~ x + time + (1 | g)", data[0], family="binomial")
+    for one, other, names in (
+        (poly, same, {"poly(time, 2)[2]": "I(time ** 2)", "scale(x)": "x"}),
+        (count, alone, {"scale(x)": "x", "center(time)": "time"}),
+    ):
+        ours, theirs = sensitivity(one, data[1]), sensitivity(other, data[1])
+        change = ours.fixed.frame.set_index("name")["change"]
+        known = theirs.fixed.frame.set_index("name")["change"]
+        assert change[list(names)].to_numpy() == pytest.approx(known[list(names.values())].to_numpy(), abs=1e-3)
+        assert ours.fits[0].objective == pytest.approx(theirs.fits[0].objective, abs=1e-6)
+        assert "coefficients have the same units" in " ".join(ours.fixed.notes)
+        assert "coefficients have the same units" not in " ".join(theirs.fixed.notes)
+    pooled = sensitivity(poly, data[1:]).fixed.frame.set_index("name")
+    known = sensitivity(same, data[1:]).fixed.frame.set_index("name")
+    unit = poly.fixef["scale(x)"] / same.fixef["x"]
+    assert pooled.loc["scale(x)", "pooled"] == pytest.approx(unit * known.loc["x", "pooled"], rel=1e-4)
+    again = sensitivity(poly, data[1]).fits[0]
+    assert again.predict(data[1]) == pytest.approx(again.fitted, abs=1e-9)
+    assert plain.nobs < len(data[0])
+
+
+def test_values_beyond_a_spline_of_the_fit_are_refused(fit, tables):
+    with pytest.warns(MissingDataWarning):
+        spline = mx.lmer("y ~ bs(x, df=4) + (1 | g)", tables[0])
+    known = spline.design.frame["x"]
+    inside = tables[1].assign(x=tables[1]["x"].clip(known.min(), known.max()))
+    assert np.isfinite(sensitivity(spline, inside).fits[0].beta).all()
+    with pytest.raises(DataError, match="with the columns of the fit, values beyond the range of the fit"):
+        sensitivity(spline, inside.assign(x=inside["x"] + np.where(tables[0]["x"].isna(), 100.0, 0.0)))
+
+
+def test_what_is_no_fit_or_no_imputed_table_is_refused(fit, tables):
+    for thing in (None, "y ~ x", tables[0], [fit], 3):
+        with pytest.raises(OptionError, match=r"sensitivity\(\) got"):
+            sensitivity(thing, tables[1])
+    with pytest.raises(DataError, match="fewer than"):
+        sensitivity(fit, tables[1].head(fit.nobs - 1))
+    some = sensitivity(fit, tables[1].head(fit.nobs))
+    assert "the change is also one of rows" in " ".join(some.fixed.notes)
+    assert "the change is also one of rows" not in " ".join(sensitivity(fit, tables[1]).fixed.notes)
+    with pytest.warns(MissingDataWarning):
+        scaled = mx.lmer("scale(y) ~ x + (1 | g)", tables[0])
+    with pytest.raises(OptionError, match=r"the response scale\(y\)"):
+        sensitivity(scaled, tables[1])

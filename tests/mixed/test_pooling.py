@@ -118,3 +118,10 @@ def test_the_figure_takes_the_comparison(slopes):
     pd.testing.assert_frame_equal(data, mx.plots.shrinkage_data(slopes, "Subject"))
     np.testing.assert_array_equal(data["none1"], found.frame["no_pooling"].iloc[::2])
     assert len(mx.plots.shrinkage(found, effects=["Days"]).axes) == 1
+
+
+def test_groups_are_names():
+    fit = mx.lmer("Reaction ~ Days + (1 | Subject)", mx.data.sleepstudy())
+    assert mx.compare_pooling(fit, ["Subject"]).group == "Subject"
+    with pytest.raises(OptionError, match="group=DataFrame"):
+        mx.compare_pooling(fit, mx.data.sleepstudy())

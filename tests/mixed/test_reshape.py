@@ -95,3 +95,38 @@ def test_rows_without_a_person_are_left_out(long):
     made = to_wide(long, "who", "time", "y")
     assert made.notes[0] == "1 of 9 rows lack who or time, and were left out."
     assert np.isnan(made.data["y_10"][1])
+
+
+WIDE = {"who": ["a", "b", None], "y_0": [1.0, 2.0, 3.0], "y_1": [3.0, 4.0, 5.0]}
+
+
+def test_rows_without_an_id_are_left_out_of_the_long_table_too():
+    long = to_long(WIDE, "who", ["y_0", "y_1"])
+    assert (len(long.data), long.n_people) == (4, 2)
+    assert "1 of 3 rows lack who, and were left out." in long.notes
+    assert long.frame["people"].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("columns", [3, None, [3], "y_0", [], {"y": 3}])
+def test_columns_that_are_no_names_are_refused(columns):
+    with pytest.raises(OptionError, match="columns="):
+        to_long(WIDE, "who", columns)
+
+
+def test_a_column_given_twice_is_named():
+    with pytest.raises(OptionError, match="columns= names y_0 twice"):
+        to_long(WIDE, "who", ["y_0", "y_0"])
+
+
+def test_a_list_of_one_name_is_that_name():
+    assert to_long(WIDE, ["who"], ["y_0", "y_1"]).n_people == 2
+    long = {"who": [1, 1, 2], "t": [0, 1, 0], "y": [1.0, 2.0, 3.0]}
+    assert to_wide(long, ["who"], ["t"], "y").n_people == 2
+    with pytest.raises(OptionError, match="time="):
+        to_wide(long, "who", ["t", "y"], "y")
+
+
+def test_days_name_columns_without_hours():
+    days = pd.to_datetime(["2024-01-01", "2024-01-02"])
+    wide = to_wide({"who": [1, 1], "day": days, "y": [1.0, 2.0]}, "who", "day", "y").data
+    assert list(wide.columns) == ["who", "y_2024-01-01", "y_2024-01-02"]

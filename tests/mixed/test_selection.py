@@ -11,7 +11,9 @@ import pytest
 import mixsem as mx
 from mixsem.errors import DataError, OptionError, UnsupportedModelError
 from mixsem.mixed.generalised.glmer import glmer
+from mixsem.mixed.judgement.singular import boundary
 from mixsem.mixed.linear import fit_model
+from mixsem.mixed.selection.comparable import describe
 from mixsem.mixed.selection.random_nesting import mixture_p_value, random_change
 from mixsem.mixed.selection.reduced_formula import without_zero_variances
 from mixsem.mixed.selection.variance_test import null_ratios
@@ -438,3 +440,62 @@ def test_likelihoods_of_generalised_models_that_are_not_comparable(counts):
     for function in (mx.caic, mx.variance_test, mx.cross_validate, lambda one: mx.average_predictions([one, one])):
         with pytest.raises(UnsupportedModelError, match="aic_table"):
             function(fit)
+
+
+def test_one_fit_in_the_place_of_a_list_is_refused():
+    with pytest.raises(OptionError, match=r"average_predictions\(\) got MixedFit"):
+        mx.average_predictions(mx.lmer("Reaction ~ Days + (1 | Subject)", mx.data.sleepstudy()))
+
+
+def test_clusters_by_a_list_of_one_name():
+    data = mx.data.sleepstudy()
+    assert mx.sample_clusters(data, ["Subject"], 3).equals(mx.sample_clusters(data, "Subject", 3))
+    with pytest.raises(OptionError, match="by="):
+        mx.sample_clusters(data, ["Subject", "Days"], 3)
+
+
+def test_a_path_without_a_step_says_so():
+    path = mx.supported_model("Reaction ~ Days + (0 + Days | Subject)", mx.data.sleepstudy())
+    assert len(path.frame) == 0
+    assert "There was no step to try" in path.notes[-1]
+    assert "No step has" not in repr(path)
+
+
+def test_the_same_fixed_part_in_other_units_is_one_question():
+    data = mx.data.sleepstudy()
+    small = mx.lmer("Reaction ~ Days + (1 | Subject)", data)
+    large = mx.lmer("Reaction ~ I(2 * Days) + (Days | Subject)", data)
+    assert "two questions" not in repr(mx.compare(small, large))
+    both = mx.lmer("Reaction ~ Days + I(Days**2) + (Days | Subject)", data)
+    assert "two questions" in repr(mx.compare(small, both))
+
+
+def test_weights_and_penalties_are_part_of_a_description():
+    data = mx.data.sleepstudy().assign(w=2.0)
+    assert describe(mx.lmer("Reaction ~ Days + (1 | Subject)", data, weights="w")).endswith("; weights w")
+    assert describe(mx.lmer("Reaction ~ Days + (1 | Subject)", data, weights=data["w"])).endswith("; weighted")
+    assert "penalised: " in describe(mx.lmer("Reaction ~ Days + (1 | Subject)", data, penalty="wishart"))
+    path = mx.supported_model("Reaction ~ Days + (1 | Subject)", data, weights="w")
+    assert "weights w" in path.notes[0]
+
+
+@pytest.mark.filterwarnings("ignore::mixsem.errors.MixsemWarning")
+def test_combinations_without_variance_are_sentences():
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame(rng.normal(size=(60, 3)), columns=["y", "x", "z"]).assign(g=np.repeat(np.arange(12), 5))
+    frame["y"] += frame["g"].map(pd.Series(rng.normal(size=12)))
+    fit = mx.lmer("y ~ x + z + (x + z | g)", frame)
+    flat = [d.what for d in boundary(fit).directions if d.kind in ("correlation", "combination")]
+    assert flat
+    notes = mx.caic(fit).notes
+    assert {f"{what[0].upper()}{what[1:]}." for what in flat} <= set(notes)
+    assert "rho is that of fits on this boundary, where cAIC4 would drop an effect." in notes
+
+
+def test_differences_of_log_scores_are_explained():
+    data = mx.data.sleepstudy()
+    models = ["Reaction ~ Days + (1 | Subject)", "Reaction ~ 1 + (1 | Subject)"]
+    assert "Differences of log scores are from the model with the highest" in repr(
+        mx.cross_validate(*models, data=data, folds=3)
+    )
+    assert "Differences" not in repr(mx.cross_validate(models[0], data=data, folds=3))

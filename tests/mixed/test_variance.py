@@ -306,3 +306,32 @@ def test_variances_of_single_observations_are_those_of_the_paper(key, family):
     assert tried == [name for name in methods_for(family) if name != "theoretical"]
     for method in tried:
         assert observation_variance(family, expected["mu"], method) == pytest.approx(expected[method], rel=EXACT)
+
+
+def test_bounds_are_one_sentence_about_what_is_shown():
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"y": rng.normal(size=60), "x": rng.normal(size=60), "g": np.repeat(np.arange(12), 5)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MixsemWarning)
+        fit = mx.lmer("y ~ x + (x | g)", frame)
+    shown = mx.variance_shares(fit, ci=True)
+    assert shown.frame["lower"].iloc[:2].tolist() == [0.0, 0.0]
+    (note,) = [text for text in shown.notes if "at 0" in text]
+    assert note.startswith("sd_(Intercept)|g, sd_x|g end at 0:")
+    assert not any("cor_" in text for text in shown.notes)
+
+
+@pytest.mark.parametrize("function", [mx.r2, mx.icc, mx.variance_shares, mx.compare_pooling])
+def test_penalised_variances_are_called_so(function):
+    formula = "Reaction ~ Days + (1 | Subject)"
+    penalised = mx.lmer(formula, mx.data.sleepstudy(), penalty="wishart")
+    assert any(text.startswith("Penalised fit") for text in function(penalised).notes)
+    assert not any("enalised" in text for text in function(mx.lmer(formula, mx.data.sleepstudy())).notes)
+
+
+@pytest.mark.filterwarnings("ignore::mixsem.errors.BoundaryWarning")
+def test_shares_of_a_fit_with_autocorrelation_say_so():
+    fit = mx.lmer(
+        "Reaction ~ Days + (1 | Subject)", mx.data.sleepstudy(), residual=mx.Residual(ar1=("Subject", "Days"))
+    )
+    assert any("autocorrelated" in text for text in mx.variance_shares(fit).notes)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -46,6 +48,8 @@ CHECKS: tuple[Callable[[AuditedDesign], Iterator[Finding]], ...] = (
     year_like,
     few_levels,
 )
+#: The grouping factor of a random term.
+BAR = re.compile(r"\| (\S+?)\)")
 
 
 def check_design(
@@ -111,7 +115,18 @@ def check_design(
     audited, text = _subject(formula, data, family, weights, offset)
     findings = [finding for check in CHECKS for finding in check(audited)]
     findings += fit_findings(formula) if isinstance(formula, MixedEstimates) else []
-    return DesignAudit(text, in_order(findings), _sizes(audited.design), tuple(_notes(audited.design)))
+    return DesignAudit(text, in_order(_agreeing(findings)), _sizes(audited.design), tuple(_notes(audited.design)))
+
+
+def _agreeing(findings: list[Finding]) -> list[Finding]:
+    """The findings, where a factor may be nested without the advice to make a fixed effect of it first."""
+    nested = {factor for f in findings if f.identifier == "MX122" for factor in BAR.findall(f.where)}
+    return [
+        replace(f, todo=f"see MX122 first: nested labels make more levels. If they are no more than these, {f.todo}")
+        if f.identifier == "MX103" and nested & set(f.where.split(", "))
+        else f
+        for f in findings
+    ]
 
 
 def _subject(

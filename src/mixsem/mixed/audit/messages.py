@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 
 from ...errors import MixsemWarning, Notice, OptionError, did_you_mean, enumerate_briefly
+from ...options import shown
 
 __all__ = ["MessagePage", "explain", "message_pages"]
 
@@ -84,7 +85,7 @@ def explain(message: str | Notice | type[MixsemWarning]) -> MessagePage:
     found = pages.get(identifier.strip().strip("[]").upper())
     if found is None:
         raise OptionError(
-            f"no message {identifier or message!r}",
+            f"no message {shown(identifier or message)}",
             allowed=enumerate_briefly(list(pages), limit=30),
             todo=did_you_mean(identifier, pages) or "give the identifier at the end of the message, such as MX101",
         )

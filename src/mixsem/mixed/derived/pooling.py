@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import OptionError, did_you_mean
+from ...options import as_name
+from ..penalties.penalised import penalised_words
 from ..require import require_fit
 from .frame_table import FrameTable
 from .no_pooling import no_pooling, partial_pooling
@@ -158,7 +160,7 @@ def _notes(fit: MixedFit, f: int, unknown: int, names: tuple[str, ...]) -> tuple
         notes.append("Other effects stay as the mixed model has them when the rows of a level are taken alone.")
     if fit.residual is not None:
         notes.append("No and complete pooling leave the structure of the residuals out.")
-    return tuple(notes)
+    return (*notes, *penalised_words(fit))
 
 
 def _factors(fit: MixedFit, f: int) -> Array:
@@ -199,10 +201,11 @@ def _position(fit: MixedFit, group: str | None) -> int:
     names = [factor.name for factor in fit.design.factors]
     if group is None and len(names) == 1:
         return 0
-    if group not in names:
+    name = None if group is None else as_name(group, "group")
+    if name not in names:
         raise OptionError(
-            f"group={group!r}",
+            f"group={name!r}",
             allowed=", ".join(names),
-            todo=(group is not None and did_you_mean(str(group), names)) or "name a grouping factor",
+            todo=(name is not None and did_you_mean(name, names)) or "name a grouping factor",
         )
-    return names.index(group)
+    return names.index(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...errors import ModelError, ModelSyntaxError, OptionError
+from ...options import shown
 from .formula_reader import Reader
 from .formula_text import Token, render, scan, variables
 
@@ -125,7 +126,7 @@ def parse_formula(text: str) -> MixedFormula:
     Software 67(1), section 2.
     """
     if not isinstance(text, str):
-        raise OptionError(f"formula={text!r}", allowed="a text such as 'y ~ x + (x | g)'", todo="give a text")
+        raise OptionError(f"formula={shown(text)}", allowed="a text such as 'y ~ x + (x | g)'", todo="give a text")
     tokens = scan(text)
     tilde = _tilde(text, tokens)
     left, right = Reader(text, (*tokens[:tilde], _end(tokens[tilde]))), Reader(text, tokens[tilde + 1 :])

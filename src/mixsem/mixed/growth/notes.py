@@ -103,9 +103,7 @@ def people_notes(
     return (text, lost) if lost else (text,)
 
 
-def fit_note(
-    chisq: float, df: int, p_value: float, n_people: int, *, known: bool, one_variance: bool = False
-) -> str:
+def fit_note(chisq: float, df: int, p_value: float, n_people: int, *, known: bool, one_variance: bool = False) -> str:
     """Say what the test of the structural equation model adds.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ...data.columns import FrameLike, open_columns
 from ...data.labels import plain_labels
 from ...errors import DataError, OptionError, enumerate_briefly
-from ...options import Names, as_name, as_names
+from ...options import Names, as_name, as_names, shown
 from ..derived.frame_table import FrameTable
 from ..designs.grouping import GroupingFactor, code_groups
 from ..designs.rows import missing_values, open_frame
@@ -86,7 +86,8 @@ def to_wide(data: FrameLike, id: str, time: str, values: Names, *, keep: Names =
     """
     import pandas as pd
 
-    id, time, values, keep = as_name(id, "id"), as_name(time, "time"), as_names(values, "values"), as_names(keep, "keep")
+    id, time = as_name(id, "id"), as_name(time, "time")
+    values, keep = as_names(values, "values"), as_names(keep, "keep")
     if not values:
         raise OptionError("values=() names no column", allowed="one column or more")
     frame = open_frame(data, list(dict.fromkeys([id, time, *values, *keep])))
@@ -217,9 +218,9 @@ def _plain(label: object) -> str:
 
 
 def _columns(names: object) -> tuple[str, ...]:
-    found = as_names(names, "columns") if not isinstance(names, str) else ()  # type: ignore[arg-type]
-    if not found:
-        raise OptionError(f"columns={names!r:.60}", allowed="names of columns in a list, or lists by names of values")
+    found = tuple(names) if isinstance(names, Iterable) and not isinstance(names, str) else ()
+    if not found or not all(isinstance(name, str) for name in found):
+        raise OptionError(f"columns={shown(names)}", allowed="names of columns in a list, or lists by names of values")
     again = sorted({name for name in found if found.count(name) > 1})
     if again:
         raise OptionError(f"columns= names {enumerate_briefly(again)} twice", allowed="each column once")

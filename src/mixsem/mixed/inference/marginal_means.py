@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import OptionError, did_you_mean, enumerate_briefly
+from ...options import shown
 from ..derived.frame_table import FrameTable
 from ..designs.predictor_types import as_floats
 from ..require import require_any_fit
@@ -185,7 +186,7 @@ def _specification(specs: str | Sequence[str]) -> tuple[tuple[str, ...], tuple[s
     """Variables before and after the bar."""
     if not isinstance(specs, str):
         if not isinstance(specs, Sequence) or not all(isinstance(name, str) for name in specs):
-            raise OptionError(f"specs={specs!r}", allowed='names of variables, or "1" for the overall mean')
+            raise OptionError(f"specs={shown(specs)}", allowed='names of variables, or "1" for the overall mean')
         return tuple(specs), ()
     before, bar, after = specs.strip().removeprefix("~").partition("|")
     if not before.strip() or (bar and not after.strip()):
@@ -261,7 +262,7 @@ def _compare(
     families: dict[tuple[Hashable, ...], list[int]] = {}
     for i, family in enumerate(_rows(labels, within)):
         families.setdefault(family, []).append(i)
-    names = [" ".join(map(str, row)) for row in _rows(labels, wanted)]
+    names = [" ".join(map(_label, row)) for row in _rows(labels, wanted)]
     parts = []
     for family, members in families.items():
         pairs = _pairs(members, contrasts)
@@ -285,6 +286,11 @@ def _compare(
         )
     note = "p-values and limits are not adjusted." if adjust == "none" else f"Adjusted {WORDS[adjust]}."
     return FrameTable("Comparisons", pd.concat(parts, ignore_index=True), (note, *scale, known.note))
+
+
+def _label(level: Hashable) -> str:
+    """A level as tables show it."""
+    return {True: "yes", False: "no"}[bool(level)] if isinstance(level, bool | np.bool_) else str(level)
 
 
 def _ratios(fit: MixedEstimates, differences: FrameTable) -> FrameTable:

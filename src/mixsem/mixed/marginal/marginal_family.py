@@ -68,7 +68,9 @@ def require_one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
     """Refuse an argument that is none of the allowed texts."""
     if not isinstance(value, str) or value not in allowed:
         raise OptionError(
-            f"{name}={reprlib.repr(value)}", allowed=", ".join(allowed), todo=did_you_mean(str(value), allowed) or "choose one"
+            f"{name}={reprlib.repr(value)}",
+            allowed=", ".join(allowed),
+            todo=did_you_mean(str(value), allowed) or "choose one",
         )
 
 

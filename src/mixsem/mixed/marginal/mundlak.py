@@ -164,7 +164,11 @@ def _means(source: ClusteredRegression) -> tuple[dict[str, Array], list[str], li
             allowed="one or more predictors whose means say something new of clusters",
             todo="effects are within or between already: the model given needs no means",
         )
-    return {names[j]: means[:, j] for j in new}, [n for n, a, b in zip(names, inside, across, strict=True) if a and not b], lost
+    return (
+        {names[j]: means[:, j] for j in new},
+        [n for n, a, b in zip(names, inside, across, strict=True) if a and not b],
+        lost,
+    )
 
 
 def _mean(name: str) -> str:
@@ -236,7 +240,7 @@ def _notes(
         " coefficient of the mean in Mundlak's model. The hybrid model has within and between as its coefficients."
     )
     if source.design.weights is not None:
-        yield f"Means of {name} are weighted by the weights of the rows: then within effects are those of within()."
+        yield f"Means of {name} are weighted by the weights of the rows, as within() weighs them."
     alone = fit_within(source, "classical")
     estimate = dict(zip(alone.names, alone.solution.beta.tolist(), strict=True))
     se = fit.se

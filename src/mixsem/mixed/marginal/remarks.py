@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from ..fit import MixedFit
     from .source import ClusteredRegression
 
-__all__ = ["error_remarks", "estimate_remarks", "own_ratios", "working_remarks"]
+__all__ = ["error_remarks", "estimand_remark", "estimate_remarks", "own_ratios", "weighing_remarks", "working_remarks"]
 
 Array = NDArray[np.float64]
 
 #: Ratio of standard errors that is worth a word.
 FAR = 1.2
+#: Difference of coefficients, in standard errors, below which they are the same but for quadrature and rounding.
+EQUAL = 1e-4
 
 
 def error_remarks(
@@ -84,15 +86,87 @@ def estimate_remarks(mixed: pd.DataFrame, inside: pd.DataFrame, cluster: str) ->
     cluster
         Name of the clustering variable.
     """
-    known = mixed.set_index("name")["estimate"]
-    gap = inside.set_index("name")["estimate"] - known
-    apart = [str(name) for name, se in zip(inside["name"], inside["se"], strict=True) if abs(gap[name]) > se]
+    apart = _apart(mixed, inside, inside)
     if apart:
         yield (
             f"Within {cluster} the estimate{'s' * (len(apart) > 1)} of {enumerate_briefly(apart)} differ"
             f"{'s' * (len(apart) == 1)} from the mixed model's by more than a standard error: the effect between"
             f" clusters may be another. See within_between()."
         )
+
+
+def _apart(one: pd.DataFrame, other: pd.DataFrame, unit: pd.DataFrame) -> list[str]:
+    """Coefficients of both that differ by more than a standard error of a third table."""
+    gap = (one.set_index("name")["estimate"] - other.set_index("name")["estimate"]).abs()
+    large = gap > unit.set_index("name")["se"].reindex(gap.index)
+    return [str(name) for name in gap.index[large] if name != "(Intercept)"]
+
+
+def weighing_remarks(
+    source: ClusteredRegression, mixed: pd.DataFrame, least_squares: pd.DataFrame, inside: pd.DataFrame | None
+) -> Iterator[str]:
+    """Name coefficients that are others in least squares, where a within coefficient has not told why already.
+
+    Parameters
+    ----------
+    source
+        The fixed part and the clusters.
+    mixed, least_squares
+        Coefficients of both.
+    inside
+        Those of the within estimator; None if there are none.
+    """
+    said, varying = [] if inside is None else _apart(mixed, inside, inside), _varying(source)
+    apart = [name for name in _apart(mixed, least_squares, mixed) if name not in said]
+    name = source.cluster.name
+    for names, why in (
+        (
+            [n for n in apart if n in varying],
+            f"least squares gives more weight to differences between levels of {name}, where the effect may be"
+            " another. See within_between().",
+        ),
+        (
+            [n for n in apart if n not in varying],
+            f"of a level of {name} the mixed model gives more weight to rows that its random effects make less"
+            " variable. That matters only if the effect is not the same in all rows: look for an interaction that is"
+            " missing, with the predictors of random slopes first.",
+        ),
+    ):
+        if names:
+            yield (
+                f"Least squares and mixed model differ by more than a standard error in {enumerate_briefly(names)}:"
+                f" {why}"
+            )
+
+
+def estimand_remark(mixed: pd.DataFrame, averaged: pd.DataFrame, link: str, factors: str) -> str:
+    """Say where the coefficients given random effects and those averaged over them are the same, and where not.
+
+    Parameters
+    ----------
+    mixed, averaged
+        Coefficients of a generalised mixed model, in the same order.
+    link
+        Name of the link.
+    factors
+        Names of the grouping factors.
+    """
+    gap = (mixed["estimate"] - averaged["estimate"]).abs() > EQUAL * mixed["se"]
+    differ = [str(name) for name in mixed["name"][gap]]
+    if not differ:
+        why = "the link is the identity" if link == "identity" else "the estimated random effects have no variance"
+        return f"Effects at given random effects of {factors} are also those on averages here: {why}."
+    question = (
+        "The first column answers another question than the others: the effect at given random effects is not the"
+        " effect on averages"
+    )
+    if len(differ) < len(mixed):
+        return (
+            f"{question}. They differ in {enumerate_briefly(differ)}, and are the same in the other coefficients, as"
+            f" the {link} link has it with these random effects."
+        )
+    larger = " (with such a link it is larger)" if link in ("logit", "probit", "cloglog", "cauchit") else ""
+    return f"{question}{larger}. Both are right."
 
 
 def working_remarks(exchangeable: pd.DataFrame, independence: pd.DataFrame) -> Iterator[str]:

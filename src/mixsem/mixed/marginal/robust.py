@@ -21,7 +21,15 @@ from .source import ClusteredRegression, clustered_regression, refuse_generalise
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FEW_CLUSTERS", "RobustDf", "RobustRegression", "Target", "cluster_robust", "coefficient_frame", "lone_notes"]
+__all__ = [
+    "FEW_CLUSTERS",
+    "RobustDf",
+    "RobustRegression",
+    "Target",
+    "cluster_robust",
+    "coefficient_frame",
+    "lone_notes",
+]
 
 Array = NDArray[np.float64]
 RobustDf = Literal["satterthwaite", "clusters", "none"]

@@ -14,12 +14,13 @@ from ..derived.frame_table import FrameTable
 from ..estimates import MixedEstimates
 from ..fit import MixedFit
 from ..inference.ddf import inference_of, t_table
+from ..penalties.penalised import is_penalised
 from .estimating import Errors, solve
 from .fixed_effects import dropped_notes, fit_within
 from .marginal_family import family_of
 from .marginalised import marginalised
-from .remarks import error_remarks, estimate_remarks, working_remarks
-from .robust import FEW_CLUSTERS, coefficient_frame, fit_robust
+from .remarks import error_remarks, estimand_remark, estimate_remarks, weighing_remarks, working_remarks
+from .robust import FEW_CLUSTERS, coefficient_frame, fit_robust, lone_notes
 from .source import ClusteredRegression, clustered_regression
 
 if TYPE_CHECKING:
@@ -163,15 +164,18 @@ def _linear(fit: MixedFit, source: ClusteredRegression) -> tuple[list[Method], l
     own = t_table(known, np.eye(fit.model.p))
     own.insert(0, "name", list(source.names))
     robust = fit_robust(source, "CR2", "weights")
+    mixed = "Mixed model, penalised" if is_penalised(fit) else "Mixed model"
     methods = [
-        Method("Mixed model", f"on the random effects of {factors}, taken as independent of the predictors", own),
+        Method(mixed, f"on the random effects of {factors}, taken as independent of the predictors", own),
         Method(
             "Least squares, CR2",
             f"on nothing: averages over {name}",
             coefficient_frame(source.names, robust.beta, robust.vcov, robust.df)[0],
         ),
     ]
-    notes = [known.note, _few(source, linear=True)]
+    notes = [f"{mixed}: {known.note[:1].lower()}{known.note[1:]}", _few(source, linear=True)]
+    notes += lone_notes(source.names, robust.lone, robust.alone, name)
+    frame = None
     try:
         inside = fit_within(source, "CR2")
     except DataError as error:
@@ -180,6 +184,7 @@ def _linear(fit: MixedFit, source: ClusteredRegression) -> tuple[list[Method], l
         frame, _ = coefficient_frame(inside.names, inside.solution.beta, inside.vcov, inside.df)
         methods.append(Method("Within, CR2", f"on {name} itself, by an effect of its own for each", frame))
         notes += [*dropped_notes(inside.dropped), *estimate_remarks(own, frame, name)]
+    notes += weighing_remarks(source, own, methods[1].frame, frame)
     methods.append(_estimating(fit, source, "exchangeable"))
     remarks = error_remarks(fit, source, own, methods[1].frame)
     return methods, [*notes, _marginal(name), *remarks]
@@ -190,7 +195,7 @@ def _generalised(fit: MixedEstimates, source: ClusteredRegression) -> tuple[list
     name = source.cluster.name
     factors = " and ".join(factor.name for factor in fit.design.factors)
     infinite = np.full(len(source.names), np.inf)
-    averaged = marginalised(fit)
+    averaged, link = marginalised(fit), family_of(fit, None, None).link
     methods = [
         Method(
             "Mixed model",
@@ -206,8 +211,7 @@ def _generalised(fit: MixedEstimates, source: ClusteredRegression) -> tuple[list
         _estimating(fit, source, "independence"),
     ]
     notes = [
-        "The first column answers another question than the others: with a link that is no identity, the effect at"
-        " given random effects is not the effect on averages (with a logit it is larger). Both are right.",
+        estimand_remark(methods[0].frame, methods[1].frame, link, factors),
         "Averaged: the mean of the response is integrated over the random effects by quadrature, its linear predictor"
         " regressed on the predictors (Hedeker et al. 2018); the SEs take the variances as known. Agreement with GEE"
         " speaks for the distribution of the random effects.",

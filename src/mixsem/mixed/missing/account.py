@@ -38,7 +38,9 @@ def row_account(used: UsedRows) -> FrameTable:
     notes = [
         f"{lost:,} of {used.n:,} rows ({lost / used.n:.1%}) are left out. alone: rows of which nothing else is missing."
     ]
-    if outcome:
+    if lost == used.n:
+        notes.append("No row is complete: there is nothing to fit the model to, and nothing to predict from.")
+    elif outcome:
         notes.append(
             f"{plural(outcome, 'row')} miss{'es' * (outcome == 1)} the outcome only: predict() knows all it needs of"
             " them."

@@ -23,6 +23,8 @@ Flags = NDArray[np.bool_]
 
 #: More distinct values than this are no occasions.
 MOST_OCCASIONS = 60
+#: Standard errors that chance alone hardly exceeds.
+CHANCE = 2.0
 
 
 def dropout_table(used: UsedRows, time: str, person: Sequence[str]) -> FrameTable:
@@ -70,8 +72,10 @@ def dropout_table(used: UsedRows, time: str, person: Sequence[str]) -> FrameTabl
     has_row = np.zeros_like(seen)
     has_row[who, when] = True
     last = np.where(seen.any(axis=1), len(occasions) - 1 - np.argmax(seen[:, ::-1], axis=1), -1)
-    frame = _by_occasion(seen, last, occasions, time, _responses(used, rows, who, when, seen.shape))
-    return FrameTable(f"{':'.join(person)} observed by {time}", frame, _patterns(seen, has_row, last, person))
+    y = _responses(used, rows, who, when, seen.shape)
+    frame = _by_occasion(seen, last, occasions, time, y)
+    notes = _patterns(seen, has_row, last, person, _leavers(seen, last, y))
+    return FrameTable(f"{':'.join(person)} observed by {time}", frame, notes)
 
 
 def _responses(
@@ -111,8 +115,43 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(values.mean()) if len(values) else np.nan
 
 
-def _patterns(seen: Flags, has_row: Flags, last: NDArray[np.int64], person: Sequence[str]) -> tuple[str, ...]:
-    """How many drop out for good (monotone), have gaps, or were never seen."""
+def _leavers(seen: Flags, last: NDArray[np.int64], y: NDArray[np.float64]) -> float:
+    """How far those who leave are from those who stay at the occasion before, in standard errors; NaN if unknown.
+
+    Differences of the occasions are weighted by the inverses of their variances.
+    """
+    total = information = 0.0
+    for t in range(1, seen.shape[1]):
+        stayed, left = y[seen[:, t - 1] & (last > t - 1), t - 1], y[last == t - 1, t - 1]
+        stayed, left = stayed[~np.isnan(stayed)], left[~np.isnan(left)]
+        if min(len(stayed), len(left)) < 1 or len(stayed) + len(left) < 3:
+            continue
+        squares = sum(((part - part.mean()) ** 2).sum() for part in (stayed, left))
+        variance = squares / (len(stayed) + len(left) - 2) * (1.0 / len(stayed) + 1.0 / len(left))
+        if variance > 0.0:
+            total += (left.mean() - stayed.mean()) / variance
+            information += 1.0 / variance
+    return total / np.sqrt(information) if information else np.nan
+
+
+def _leavers_note(z: float) -> str:
+    text = (
+        "before_stayed and before_left: mean response at the occasion before, of those who went on and of those who"
+        " left (as many as left says)."
+    )
+    if np.isnan(z):
+        return text
+    if abs(z) <= CHANCE:
+        return f"{text} Over all occasions they differ by no more than chance explains ({abs(z):.1f} standard errors)."
+    return (
+        f"{text} Over all occasions those who left were {'higher' if z > 0 else 'lower'}, by {abs(z):.1f} standard"
+        " errors, more than chance explains: leaving depends on what was observed. The model allows for that (MAR), and"
+        " means of the rows that are left do not."
+    )
+
+
+def _patterns(seen: Flags, has_row: Flags, last: NDArray[np.int64], person: Sequence[str], z: float) -> tuple[str, ...]:
+    """How many drop out for good (monotone), have gaps, or were never seen; and who leaves."""
     n, m = seen.shape
     never = last < 0
     gap = (~seen & (np.arange(m) < last[:, None])).any(axis=1)
@@ -124,11 +163,7 @@ def _patterns(seen: Flags, has_row: Flags, last: NDArray[np.int64], person: Sequ
     )
     notes = [text, "gap: observed again later; gone: not observed again; left: gone since the occasion before."]
     if monotone.any() or gap.any():
-        notes.append(
-            "before_stayed and before_left: mean response at the occasion before, of those who went on and of those"
-            " who left. If they differ, leaving depends on what was observed: the model allows for that (MAR), and"
-            " means of the rows that are left do not."
-        )
+        notes.append(_leavers_note(z))
     absent = int((~has_row).sum())
     if absent:
         notes.append(

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import OptionError, did_you_mean
+from ...errors import DataError, ModelError, OptionError, did_you_mean
 from ...options import as_names
 from ..derived.frame_table import FrameTable
+from ..designs.design import read_design
 from .account import level_account, row_account
 from .dropout import dropout_table
 from .excluded import compare_rows
 from .used_rows import UsedRows, read_used_rows
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ...data.columns import FrameLike
     from ..fit import MixedFit
 
 __all__ = ["LITTLE", "MissingReport", "check_missing", "loss_advice"]
 
+Numbers = NDArray[np.float64]
 #: Share of the rows below which a loss belongs among the limitations, and imputation changes little.
 LITTLE = 0.05
 
@@ -38,7 +43,7 @@ class MissingReport:
     levels
         Levels of each grouping factor that keep all, some or none of their rows.
     comparison
-        Kept and left-out rows compared; None if no row is left out.
+        Kept and left-out rows compared; None if no row is left out, or none kept.
     dropout
         Occasion by occasion; None if no column of occasions was named.
     to_predict
@@ -130,6 +135,9 @@ def check_missing(
     5    5        17    1     0
     8    8        17    0     1
     """
+    for option, value in (("time", time), ("group", group)):
+        if value is not None and not isinstance(value, str):
+            raise OptionError(f"{option}={reprlib.repr(value)}", allowed="the name of a column, as text")
     extra = [name for name in (time,) if name is not None]
     further = as_names(covariates, "covariates")
     used = read_used_rows(fit_or_formula, data, [*further, *extra])
@@ -140,12 +148,12 @@ def check_missing(
     return MissingReport(
         variables=row_account(used),
         levels=level_account(used),
-        comparison=compare_rows(used) if lost.any() else None,
+        comparison=compare_rows(used) if lost.any() and not lost.all() else None,
         dropout=None if time is None else dropout_table(used, time, followed),
         to_predict=np.flatnonzero(used.outcome_only),
         left_out=np.flatnonzero(lost),
         n_rows=used.n,
-        notes=_notes(used),
+        notes=(*_notes(used), *_unfit(fit_or_formula, used)),
     )
 
 
@@ -161,10 +169,26 @@ def _followed(used: UsedRows, group: str | None) -> tuple[str, ...]:
     return max(used.groups, key=lambda variables: len(used.frame[list(variables)].drop_duplicates()))
 
 
+def _unfit(given: MixedFit | str, used: UsedRows) -> tuple[str, ...]:
+    """Why the complete rows make no model nevertheless, such as the logarithm of 0: missing values are not all."""
+    if not isinstance(given, str) or not used.complete.any():
+        return ()
+
+    def response(text: str, raw: pd.DataFrame, compute: Callable[[str], Numbers]) -> tuple[Numbers, None]:
+        alone = text in raw or text.strip().startswith("cbind(")  # of any family
+        return (np.zeros(len(raw)) if alone else compute(text)), None
+
+    try:
+        read_design(given, used.frame, check=False, response=response)
+    except (DataError, ModelError) as error:
+        return (f"No model can be made of the complete rows yet: {error.got}.",)
+    return ()
+
+
 def _notes(used: UsedRows) -> tuple[str, ...]:
     """What is assumed of what is missing, that this cannot be tested, and whether to do something."""
     lost, outcome = float((~used.complete).mean()), used.outcome_only
-    if not lost:
+    if lost in (0.0, 1.0):
         return ()
     notes = []
     if outcome.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -10,11 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...errors import OptionError
+from ...errors import OptionError, enumerate_briefly
 from ...options import as_names, require_choice, require_flag
 from ..derived.frame_table import FrameTable
 from ..fit import MixedFit
-from .refits import as_tables, refit_all, variance_parameters, warning_notes
+from .refits import as_tables, rebuilt_columns, refit_all, variance_parameters, warning_notes
 from .report import LITTLE, loss_advice
 from .rubin import Pooled, pool_estimates
 
@@ -102,12 +103,17 @@ def sensitivity(
     Raises
     ------
     OptionError
-        If an argument is none of what is allowed, or weights or offsets came as numbers.
+        If an argument is none of what is allowed, weights or offsets came as numbers, or the response is scaled anew
+        in each table.
     DataError
-        If the model cannot be fitted to a table, or has other coefficients there.
+        If the model cannot be fitted to a table, has other coefficients there, or values are beyond the range of a
+        spline of the fit.
 
     Notes
     -----
+    Columns such as ``poly(x, 2)``, ``scale(x)`` and ``bs(x)`` are made of imputed tables with the means, lengths and
+    knots of the complete cases, as predictions make them: coefficients of all tables have the same units.
+
     Of variance components no standard errors are pooled: standard deviations are averaged on the log scale,
     correlations on Fisher's z scale.
 
@@ -157,7 +163,7 @@ def _labels(names: str | Sequence[str] | None, n: int) -> tuple[str, ...]:
         return ("imputed",) if n == 1 else tuple(f"imputed {i + 1}" for i in range(n))
     labels = as_names(names)
     if len(labels) != n or len(set(labels)) < n:
-        raise OptionError(f"names={names!r} for {n} tables", allowed="one name per table, each once")
+        raise OptionError(f"names={reprlib.repr(names)} for {n} tables", allowed="one name per table, each once")
     return labels
 
 
@@ -228,6 +234,12 @@ def _fixed_notes(
             f"change: in standard errors of the complete cases; {told} above {NOTABLE:g}."
             + " What is said about these rests on how missing values are treated." * bool(far)
         )
+    rebuilt = rebuilt_columns(fit)
+    if rebuilt:
+        notes.append(
+            f"{enumerate_briefly(rebuilt)}: means, lengths and knots are those of the complete cases in all tables, so"
+            " that coefficients have the same units."
+        )
     if fit.nobs == fit.design.n_rows:
         notes.append("The fit lost no row: imputed data only differ in values that were there.")
     notes.append(
@@ -240,7 +252,7 @@ def _fixed_notes(
     )
     if 0.0 < lost < LITTLE:
         notes.append(loss_advice(lost))
-    return (*notes, *warning_notes(fits, names))
+    return (*notes, *warning_notes(fits, names, fit.design.n_rows))
 
 
 def _random_table(fit: MixedFit, fits: Sequence[MixedFit], names: Sequence[str], pool: bool) -> FrameTable:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError, OptionError
 from ..designs.rows import missing_values, open_frame
+from ..designs.same_table import require_same_rows
 from ..formulas.formula import MixedFormula, parse_formula
 from ..formulas.formula_text import scan, variables
 
@@ -149,6 +150,7 @@ def _checked(fit: MixedFit, used: UsedRows) -> UsedRows:
             allowed="the table that the model was fitted to, incomplete rows included",
             todo="give that table, or the formula in place of the fit",
         )
+    require_same_rows(design, used.frame)
     lost = used.complete & ~kept
     if not lost.any():
         return used

@@ -17,6 +17,7 @@ __all__ = [
     "penalised_criterion",
     "penalised_facts",
     "penalised_loglik",
+    "penalised_words",
     "penalty_note",
     "refuse_penalised",
 ]
@@ -67,6 +68,15 @@ def penalty_note(fit: MixedFit) -> str:
         f" little of it, variances are larger than by {'REML' if fit.reml else 'maximum likelihood'} alone, because"
         " that was asked for. The likelihood at these estimates is not its maximum: no AIC, BIC or likelihood-ratio"
         " tests. Satterthwaite's method counts the penalty as information."
+    )
+
+
+def penalised_words(fit: MixedEstimates) -> tuple[str, ...]:
+    """What to say below numbers that rest on the variances of a fit, if these are penalised."""
+    if not is_penalised(fit):
+        return ()
+    return (
+        "Penalised fit: where data say little of its variances, they are larger because the penalty makes them so.",
     )
 
 

@@ -88,6 +88,12 @@ def average_predictions(
     """
     import pandas as pd
 
+    if not isinstance(fits, Sequence):
+        raise OptionError(
+            f"average_predictions() got {type(fits).__name__}",
+            allowed="a list of two fits or more",
+            todo="write average_predictions([small, large])",
+        )
     for fit in fits:
         require_linear(fit, "average_predictions", "standard errors of predictions are averaged for linear models only")
     require_level(level)

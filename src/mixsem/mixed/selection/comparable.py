@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError, OptionError, UnsupportedModelError
 from ..estimates import MixedEstimates
-from ..penalties.penalised import refuse_penalised
+from ..penalties.penalised import is_penalised, refuse_penalised
 from ..require import require_fit
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def labels_of(fits: Sequence[MixedFit], names: Sequence[str], least: int = 2) ->
 
 
 def describe(fit: MixedFit) -> str:
-    """What tells the model from others: the formula, family, an offset that came as an argument, the residuals."""
+    """What tells the model from others: formula, family, offset and weights as arguments, residuals, and penalty."""
     parts, design = [fit.formula], fit.design
     family = getattr(fit, "family", None)
     if family is not None:
@@ -63,8 +63,12 @@ def describe(fit: MixedFit) -> str:
     if design.offset is not None and not design.formula.offsets:
         named = ", ".join(columns.text.removeprefix("0 + ").strip("`") for columns in design.offset_columns)
         parts.append(f"offset {named}" if named else "an offset")
+    if design.weights_column is not None or (design.weights is not None and not getattr(family, "has_trials", False)):
+        parts.append("weighted" if design.weights_column is None else f"weights {design.weights_column}")
     if getattr(fit.specification, "residual", None) is not None:
         parts.append(f"residuals: {fit.specification.residual}")
+    if is_penalised(fit):
+        parts.append(f"penalised: {fit.specification.penalty}")
     return "; ".join(parts)
 
 

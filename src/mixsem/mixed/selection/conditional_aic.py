@@ -245,6 +245,7 @@ def _notes(
         notes.append(f"Without variance, and left out first: {', '.join(dropped)}. Model: {left}.")
     flat = [d.what for d in boundary(fit).directions if d.kind in ("correlation", "combination")]
     if flat:
-        notes.append(f"{'; '.join(flat)}: rho is that of fits on this boundary, where cAIC4 would drop an effect.")
+        notes += [f"{what[0].upper()}{what[1:]}." for what in flat]
+        notes.append("rho is that of fits on this boundary, where cAIC4 would drop an effect.")
     notes.append("Compare fits of one kind, all by REML or all by maximum likelihood.")
     return tuple(notes)

@@ -198,7 +198,7 @@ def _mean_and_se(sums: Array, rows: NDArray[np.int64]) -> tuple[float, float]:
 
 
 def _notes(fits: Sequence[MixedFit], labels: Sequence[str], split: Split) -> tuple[str, ...]:
-    n = f"{int(split.unit.max()) + 1:,}"
+    n, several = f"{int(split.unit.max()) + 1:,}", len(fits) > 1
     if split.factor is None:
         question = "new rows of known clusters: random effects are those of the other rows of a cluster"
         units, how, over = f"{n} rows", "", "rows"
@@ -211,5 +211,6 @@ def _notes(fits: Sequence[MixedFit], labels: Sequence[str], split: Split) -> tup
         f"Predicted are {question}.",
         f"{units} in {split.n_folds} folds. Log scores are per row{how}; larger is better. Standard errors are over"
         f" {over}.",
+        *(["Differences of log scores are from the model with the highest: a negative one predicts worse."] * several),
         *(f"{label}: {describe(fit)}" for label, fit in zip(labels, fits, strict=True)),
     )

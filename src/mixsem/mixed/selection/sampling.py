@@ -8,7 +8,7 @@ import pandas as pd
 
 from ...data.columns import FrameLike, open_table
 from ...errors import OptionError, did_you_mean, enumerate_briefly
-from ...options import require_seed, require_whole
+from ...options import as_name, require_seed, require_whole
 
 __all__ = ["sample_clusters"]
 
@@ -52,6 +52,7 @@ def sample_clusters(data: FrameLike, by: str, n: int, seed: int | None = 0) -> p
     """
     require_whole("n", n, 1)
     require_seed(seed)
+    by = as_name(by, "by")
     frame = data if isinstance(data, pd.DataFrame) else _collected(data)
     if by not in frame.columns:
         names = [str(name) for name in frame.columns]

@@ -16,6 +16,7 @@ from ..engine.model import compile_model
 from ..fit import MixedFit
 from ..judgement.singular import is_singular
 from ..linear import LinearMixedModel, fit_model
+from .comparable import describe
 from .random_nesting import mixture_p_value, random_change
 from .reduced_formula import INTERCEPT, bar_text
 from .refitting import with_random_terms
@@ -141,7 +142,9 @@ def supported_model(
     columns = ["step", "dropped", "formula", "chisq", "df_diff", "p_value", "p_boundary", "decision"]
     frame = pd.DataFrame(records, columns=columns)
     notify(fits[-1].notices)
-    return SupportedModel("From the maximal to a supported model", frame, _notes(fits, alpha), fits[-1], tuple(fits))
+    return SupportedModel(
+        "From the maximal to a supported model", frame, _notes(fits, alpha, bool(records)), fits[-1], tuple(fits)
+    )
 
 
 def smaller_random_parts(fit: MixedFit) -> Iterator[SmallerPart]:
@@ -195,9 +198,11 @@ def _row(step: int, what: str, small: MixedFit, large: MixedFit) -> dict[str, ob
     }
 
 
-def _notes(fits: Sequence[MixedFit], alpha: float) -> tuple[str, ...]:
+def _notes(fits: Sequence[MixedFit], alpha: float, tried: bool) -> tuple[str, ...]:
     first, last = fits[0], fits[-1]
-    notes = [f"Maximal model: {first.formula}{' (a boundary fit)' if is_singular(first) else ''}."]
+    notes = [f"Maximal model: {describe(first)}{' (a boundary fit)' if is_singular(first) else ''}."]
+    if not tried:
+        return (*notes, "There was no step to try: of a single random effect none is left to drop, and the last stays.")
     if len(fits) == 1:
         notes.append(f"No step has p > {alpha:g}: the maximal model is kept.")
     else:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from ...errors import ConvergenceWarning, Notice, OptionError, UnsupportedModelError, notify
+from ...errors import ConvergenceWarning, Notice, OptionError, UnsupportedModelError, enumerate_briefly, notify
 from ..engine.threads import few_threads
 from ..fit import MixedFit
 from ..inference.ddf import require_level
@@ -258,15 +258,20 @@ def _intervals(
     parameters = [path.parameter for path in paths]
     estimates = fitted_values(fit, parameters)
     limits = np.empty((len(paths), 2))
+    bounds: dict[str, list[str]] = {}
     for i, path in enumerate(paths):
         for j, side in enumerate((-1.0, 1.0)):
             point, reached = path.reach(side * cutoff(level))
             limits[i, j] = point.value if reached else path.coordinates.bounds[j]
             if not reached:
                 end = f"{limits[i, j]:g}" if np.isfinite(limits[i, j]) else "infinity"
-                notes += (f"{path.parameter.name} ends at {end}: up to there the likelihood does not fall enough.",)
+                bounds.setdefault(end, []).append(path.parameter.name)
         if progress is not None:
             progress("profile", i + 1, len(paths))
+    for end, names in bounds.items():
+        verb = "ends" if len(names) == 1 else "end"
+        there = f"{enumerate_briefly(names)} {verb} at {end}: up to there the likelihood does not fall enough."
+        notes += (there,)
     return ConfidenceIntervals(
         f"{100 * level:g}% profile likelihood intervals",
         intervals_frame(parameters, estimates, limits[:, 0], limits[:, 1]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,7 +10,8 @@ from ...options import require_flag
 from ..fit import MixedFit
 from ..inference.ddf import require_level
 from ..uncertainty.intervals import confint
-from .sources import AnyFit, has_slopes, require_mixed, zero_notes
+from ..uncertainty.parameters import choose_parameters
+from .sources import AnyFit, has_slopes, require_mixed, residual_notes, zero_notes
 from .tables import VarianceTable
 
 if TYPE_CHECKING:
@@ -65,10 +66,10 @@ def variance_shares(fit: AnyFit, ci: bool = False, *, level: float = 0.95) -> Va
     require_level(level)
     frame, notes = _frame(fit, linear), []
     if ci:
-        found = confint(cast(MixedFit, fit), level=level, which="random")
-        limits = found.frame[found.frame["kind"] != "cor"]  # in the order of the terms, sigma last
+        shown = [p.name for p in choose_parameters(fit.model, "random") if p.kind in ("sd", "sigma")]
+        found = confint(fit, level=level, which=shown)  # in the order of the terms, sigma last
         for place, name in ((4, "lower"), (5, "upper")):
-            frame.insert(place, name, limits[name].to_numpy())
+            frame.insert(place, name, found.frame[name].to_numpy())
         notes += [f"Limits of standard deviations: {level:.0%}.", *found.notes]
     if has_slopes(fit.design.terms):
         notes.append(
@@ -77,7 +78,7 @@ def variance_shares(fit: AnyFit, ci: bool = False, *, level: float = 0.95) -> Va
         )
     if not linear:
         notes.append("Shares among the random effects: single observations have no variance of their own here.")
-    notes += zero_notes(fit.varcorr.terms, fit.sigma)
+    notes += [*zero_notes(fit.varcorr.terms, fit.sigma), *residual_notes(fit)]
     return VarianceTable("Variance components", frame, tuple(notes))
 
 

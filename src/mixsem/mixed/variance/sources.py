@@ -12,6 +12,7 @@ from ...errors import OptionError
 from ..estimates import MixedEstimates
 from ..fit import MixedFit
 from ..judgement.singular import TOLERANCE
+from ..penalties.penalised import penalised_words
 
 if TYPE_CHECKING:
     from ..derived.varcorr import TermVariance
@@ -103,10 +104,10 @@ def zero_notes(terms: Sequence[TermVariance], sigma: float) -> tuple[str, ...]:
 
 
 def residual_notes(fit: AnyFit) -> tuple[str, ...]:
-    """What to know of residuals that are not independent with one variance."""
+    """What to know of penalised variances, and of residuals that are not independent with one variance."""
     if not isinstance(fit, MixedFit):
         return ()
-    notes, structure = [], fit.residual
+    notes, structure = list(penalised_words(fit)), fit.residual
     if fit.design.weights is not None or (structure is not None and len(structure.levels) > 1):
         notes.append("Residual variances differ between rows: their mean counts.")
     if structure is not None and structure.phi is not None:
