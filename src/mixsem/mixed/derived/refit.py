@@ -22,9 +22,10 @@ from ..linear import fit_model
 if TYPE_CHECKING:
     from ..designs.design import Design
     from ..engine.optimise import Method, Optimizer
+    from ..estimates import MixedEstimates
     from ..fit import MixedFit
 
-__all__ = ["new_response", "refit", "require_again", "require_columns", "unwritten_offset", "update"]
+__all__ = ["changed_formula", "new_response", "refit", "require_again", "require_columns", "unwritten_offset", "update"]
 
 Array = NDArray[np.float64]
 
@@ -63,6 +64,19 @@ def new_response(design: Design, y: str | ArrayLike, function: str) -> Array:
     return values
 
 
+def changed_formula(fit: MixedEstimates, formula: str | None) -> str:
+    """The formula of a fit after a change such as ``". ~ . + x"``; its own if there is none."""
+    if formula is None:
+        return fit.formula
+    if not isinstance(formula, str):
+        raise OptionError(
+            f"formula={reprlib.repr(formula)}",
+            allowed="a change such as '. ~ . + x'",
+            todo="give other data by name: update(data=...)",
+        )
+    return update_formula(fit.design.formula, formula)
+
+
 def update(
     fit: MixedFit,
     formula: str | None,
@@ -74,13 +88,7 @@ def update(
 ) -> MixedFit:
     """Fit a variation of the model; see `MixedFit.update`."""
     old, design = fit.specification, fit.design
-    if formula is not None and not isinstance(formula, str):
-        raise OptionError(
-            f"formula={reprlib.repr(formula)}",
-            allowed="a change such as '. ~ . + x'",
-            todo="give other data by name: update(data=...)",
-        )
-    text = old.formula if formula is None else update_formula(design.formula, formula)
+    text = changed_formula(fit, formula)
     changed = replace(
         old,
         formula=text,

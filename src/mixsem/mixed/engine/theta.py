@@ -93,6 +93,15 @@ class ThetaMap:
         lam[self.factor, self.row, self.column] = theta
         return lam
 
+    def block_diagonal(self, matrices: Sequence[Array]) -> Array:
+        """Matrices of the terms in their places, like `stacked`."""
+        k = max(self.sizes)
+        stacked = np.zeros((len(self.sizes), k, k))
+        for t, (shape, matrix) in enumerate(zip(self.terms, matrices, strict=True)):
+            at = self.places(t)
+            stacked[shape.factor, at, at] = matrix
+        return stacked
+
     def lambdas(self, theta: Array) -> tuple[Array, ...]:
         """Relative covariance factor of each grouping factor, shape (k_f, k_f)."""
         return tuple(lam[:k, :k] for lam, k in zip(self.stacked(theta), self.sizes, strict=True))

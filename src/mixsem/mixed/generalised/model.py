@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -99,20 +98,12 @@ class CompiledGeneralisedModel:
     @cached_property
     def inner(self) -> Array:
         """Matrices T_f with inner random effects = T_f b, shape (F, k, k)."""
-        return self._stack([s.to_inner for s in self.rows.scaling.random])
+        return self.theta_map.block_diagonal([s.to_inner for s in self.rows.scaling.random])
 
     @cached_property
     def outer(self) -> Array:
         """Their inverses."""
-        return self._stack([s.from_inner for s in self.rows.scaling.random])
-
-    def _stack(self, matrices: Sequence[Array]) -> Array:
-        k = max(self.theta_map.sizes)
-        stacked = np.zeros((len(self.theta_map.sizes), k, k))
-        for t, (shape, matrix) in enumerate(zip(self.theta_map.terms, matrices, strict=True)):
-            at = self.theta_map.places(t)
-            stacked[shape.factor, at, at] = matrix
-        return stacked
+        return self.theta_map.block_diagonal([s.from_inner for s in self.rows.scaling.random])
 
     def theta_of(self, phi: Array) -> Array:
         """Theta of the user's columns from that of the centred and scaled ones."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import reprlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
 from ...data.columns import FrameLike
-from ...errors import OptionError, notify
-from ..derived.refit import new_response, require_again, require_columns, unwritten_offset
+from ...errors import notify
+from ..derived.refit import changed_formula, new_response, require_again, require_columns, unwritten_offset
 from ..formulas.formula import parse_formula
-from ..formulas.formula_update import update_formula
 from ..inputs import as_optimizer
 from .family_choice import as_family
 from .glmer import fit_generalised
@@ -51,13 +49,7 @@ def update_generalised(
 ) -> GeneralisedFit:
     """Fit a variation of the model; see `GeneralisedFit.update`."""
     old, design = fit.specification, fit.design
-    if formula is not None and not isinstance(formula, str):
-        raise OptionError(
-            f"formula={reprlib.repr(formula)}",
-            allowed="a change such as '. ~ . + x'",
-            todo="give other data by name: update(data=...)",
-        )
-    text = old.formula if formula is None else update_formula(design.formula, formula)
+    text = changed_formula(fit, formula)
     chosen = old.family
     if family is not None or link is not None:
         chosen = as_family(type(old.family)(old.family.link) if family is None else family, link)
