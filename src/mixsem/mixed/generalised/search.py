@@ -27,6 +27,8 @@ Array = NDArray[np.float64]
 #: Whether a search ended by itself, and what it said.
 Said: TypeAlias = "tuple[bool, str]"
 
+#: What a search says that found no start.
+NOWHERE: Said = (False, "no start with a likelihood")
 #: The name of the default method, which here is BFGS.
 DEFAULT: Method = "lbfgsb"
 
@@ -51,7 +53,7 @@ FURTHER, BETTER = ((0.2, 1.0), (2.0, 0.3), (1.0, 3.0)), 1e-6
 #: search ends at a standard deviation, or a logarithm of the family's parameter, above these; with a parameter, in
 #: problems of so few rows always.
 FEW_ROWS, WIDE, EXTREME, VERY_FEW_ROWS = 5_000, 4.0, 7.0, 500
-#: Restarts from the boundary, and inverse curvature of log d with n rows: 1 / (n / 2).
+#: Restarts from the boundary.
 RESTARTS = 3
 #: Relative size of a step inside from the boundary.
 INSIDE = 30.0 * ZERO
@@ -178,7 +180,7 @@ def _from_start(
             best, _, said = _search(full, best, None, full.noise, optimizer)
             return best, full, said
     if best.mode is None:
-        return best, profile, (False, "no start with a likelihood")
+        return best, profile, NOWHERE
     if start is None:
         best = _em_steps(profile, best)
     if criterion.n_agq == 0:
@@ -187,6 +189,8 @@ def _from_start(
     best, inverse, _ = _search(profile, best, None, ROUGH, replace(optimizer, method=DEFAULT))
     full = replace(profile, n_agq=criterion.n_agq, near=best.mode)
     best = full.at(best.phi, best.beta, best.log_d)
+    if best.mode is None:
+        return best, full, NOWHERE
     best, _, said = _search(full, best, inverse, full.noise, optimizer)
     return best, full, said
 
@@ -287,4 +291,5 @@ def _canonical(criterion: Criterion, best: Point) -> Point:
             return zeroed
     if np.array_equal(phi, best.phi) and best.slope is not None:
         return best
-    return criterion.at(phi, best.beta, best.log_d)
+    found = criterion.at(phi, best.beta, best.log_d)
+    return best if found.mode is None else found
