@@ -105,3 +105,24 @@ def test_large_problems_are_searched_once():
 def test_a_negative_number_is_refused():
     with pytest.raises(OptionError, match="further_starts=-1"):
         Optimizer(further_starts=-1)
+
+
+def test_large_effects_that_cancel_are_no_end():
+    """An intercept and a slope far from 0, without a correlation: moments start where both are huge and cancel."""
+    rng, n = np.random.default_rng(100), 100
+    codes = [rng.choice(k, n, p=rng.dirichlet(np.full(k, 20.0))) for k in (2, 7)]
+    x, z, f = rng.normal(size=n), rng.normal(size=n), rng.choice(["p", "q"], n)
+    mean = np.zeros(n)
+    standard = (x - x.mean()) / x.std()
+    for own, spreads in zip(codes, ((0.1, 0.1, 0.0), (0.0, 0.1, 1.0)), strict=True):
+        for column, spread in zip((np.ones(n), standard, f == "q"), spreads, strict=True):
+            b = spread * rng.normal(size=own.max() + 1)
+            alone = len(b) == 2 or column[0] == 1
+            mean += column * (b[own] if alone else spread * rng.normal())
+    y = 101.0 + standard + mean + rng.normal(size=n)
+    w, o = np.exp(2.0 * rng.normal(size=n)), rng.normal(size=n)
+    data = pd.DataFrame({"g": codes[0], "h": codes[1], "x": x, "z": z + 100.0, "y": y, "w": w, "o": o})
+    formula = "y ~ x + I(x ** 2) + (1 | g) + (0 + z | g) + (1 | h) + (0 + z | h)"
+    fit = mx.lmer(formula, data, reml=False, weights="w", offset="o")
+    assert fit.objective == pytest.approx(526.3971, abs=1e-3)
+    assert mx.all_fit(fit, ["bfgs", "cobyqa"]).agree

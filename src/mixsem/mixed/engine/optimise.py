@@ -46,6 +46,8 @@ BETTER, ROUGH = 1e-6, 50
 #: Share of what complete data would say about theta from which on one search is enough: of random small designs with
 #: several optima, none had more than 0.04 at the worse one.
 DETERMINED = 0.1
+#: Standard deviations relative to the residual one from which on that does not count.
+WIDE = 10.0
 #: The search goes on from its solution, with a new idea of the curvature, so often at most while that helps.
 AGAIN = 10
 #: Share of the response's sum of squares below which residuals count as none.
@@ -177,8 +179,11 @@ def _search_further(objective: Objective, optimizer: Optimizer, found: Found) ->
     """
     theta_map, products = objective.theta_map, objective.products
     starts = list(further_starts(products.layout, theta_map, optimizer.further_starts))
-    if starts and optimizer.further_starts is None and determined(objective, found[0]) > DETERMINED:
-        return found, 0, 0
+    if starts and optimizer.further_starts is None:
+        # Two large effects that cancel, such as an intercept and a slope far from 0, may be a trap that looks safe.
+        small = float(np.abs(found[0].phi).max()) < WIDE * products.unit
+        if small and determined(objective, found[0]) > DETERMINED:
+            return found, 0, 0
     rough = replace(optimizer, max_evaluations=min(optimizer.max_evaluations, ROUGH + 10 * len(theta_map)))
     better = 0
     for phi in starts:
