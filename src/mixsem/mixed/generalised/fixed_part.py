@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from ..engine.factor import Factor
 from .rows import EffectRows
-from .system import Factor, solve
+from .system import solve
 
 __all__ = ["FixedPart", "eliminate_random", "scaled_effects"]
 

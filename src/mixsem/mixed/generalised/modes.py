@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine.factor import Factor, factorise
 from .families import Family
 from .fixed_part import eliminate_random, scaled_effects
 from .rows import EffectRows
-from .system import Factor, factorise, solve
+from .system import solve
 
 __all__ = ["EXACT", "TOLERANCE", "Mode", "find_mode"]
 
