@@ -20,7 +20,7 @@ from mixsem.errors import MixsemWarning
 from mixsem.mixed.generalised.fit import GeneralisedFit
 from mixsem.mixed.generalised.glmer import glmer
 
-from .references import FOLDER, our_formula, our_names
+from .references import FOLDER, our_formula, our_names, read_factors
 
 GLMM = FOLDER / "glmm"
 
@@ -118,15 +118,7 @@ def load_glmm(dataset: str) -> dict[str, Any]:
 @lru_cache
 def read_glmm(dataset: str) -> pd.DataFrame:
     """The data frame, factors as categoricals with R's levels."""
-    text = pd.read_csv(GLMM / f"{dataset}.csv", dtype=str)
-    return pd.DataFrame(
-        {
-            name: pd.Categorical(text[name], column["levels"])
-            if column["type"] == "factor"
-            else text[name].astype(float)
-            for name, column in load_glmm(dataset)["columns"].items()
-        }
-    )
+    return read_factors(GLMM / f"{dataset}.csv", load_glmm(dataset)["columns"])
 
 
 @lru_cache

@@ -157,13 +157,18 @@ def load(dataset: str) -> dict[str, Any]:
 @lru_cache
 def read_data(dataset: str) -> pd.DataFrame:
     """The data frame, factors as categoricals with R's levels."""
-    text = pd.read_csv(FOLDER / f"{dataset}.csv", dtype=str)
+    return read_factors(FOLDER / f"{dataset}.csv", load(dataset)["columns"])
+
+
+def read_factors(path: Path, columns: dict[str, Any]) -> pd.DataFrame:
+    """A data frame of numbers, and of factors as categoricals with R's levels."""
+    text = pd.read_csv(path, dtype=str)
     return pd.DataFrame(
         {
             name: pd.Categorical(text[name], column["levels"])
             if column["type"] == "factor"
             else text[name].astype(float)
-            for name, column in load(dataset)["columns"].items()
+            for name, column in columns.items()
         }
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import mixsem as mx
@@ -75,5 +76,17 @@ def test_functions_that_pages_name_exist():
     """What a page tells to call is there."""
     named = {name for page in PAGES.values() for name in re.findall(r"`(\w+)\((?:fit|formula)", page.text)}
     assert len(named) > 5
-    later = {"alternatives", "check_missing", "sensitivity", "compare"}
-    assert {name for name in named - later if not hasattr(mx, name)} == set()
+    assert {name for name in named if not hasattr(mx, name)} == set()
+
+
+def test_notes_name_their_pages():
+    """Notes that are no warnings have a page too, and say which."""
+    rng = np.random.default_rng(1)
+    group = np.repeat(np.arange(60), 4)
+    y = (rng.random(240) < 1 / (1 + np.exp(-2.0 * rng.normal(size=60)[group]))).astype(int)
+    binary = mx.glmer("y ~ 1 + (1 | g)", {"y": y, "g": group}, family="binomial")
+    penalised = mx.lmer("Reaction ~ Days + (1 | Subject)", mx.data.sleepstudy(), penalty="wishart")
+    robust = mx.cluster_robust("Reaction ~ Days", mx.data.sleepstudy(), cluster="Subject")
+    for shown, identifier in ((binary, "MX142"), (robust, "MX143"), (penalised, "MX144")):
+        assert f"[{identifier}]" in repr(shown)
+        assert identifier in PAGES

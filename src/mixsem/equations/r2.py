@@ -20,37 +20,7 @@ __all__ = ["r2"]
 
 @singledispatch
 def r2(fit: object) -> pd.DataFrame:
-    """Share of the variance of every dependent variable that its predictors explain.
-
-    Parameters
-    ----------
-    fit
-        A fitted `cfa`, `sem` or `growth`, or a `MixtureFit`.
-
-    Returns
-    -------
-    DataFrame
-        group, variable, r2: items and other observed outcomes first, then factors that are regressed on something.
-
-        Of a `MixtureFit`: level, cluster, group, variable, r2, probability, n. First the mean of each cluster (level
-        ``"cluster"``, no group), in which a group counts with its people times the probability of the cluster; then
-        every group in every cluster (level ``"group"``).
-
-    Raises
-    ------
-    UnsupportedModelError
-        If there is no R-squared for this kind of fit.
-
-    Examples
-    --------
-    >>> import mixsem as mx
-    >>> fit = mx.cfa("visual =~ x1 + x2 + x3; speed =~ x7 + x8 + x9", mx.data.holzinger_swineford_1939())
-    >>> mx.r2(fit).round(3).head(3)
-      group variable     r2
-    0   all       x1  0.445
-    1   all       x2  0.208
-    2   all       x3  0.460
-    """
+    """R-squared of models with latent variables; see `mixsem.explained.r2`, which mixed models go through too."""
     allowed = "a fit of cfa(), sem() or growth(), a MixtureFit, or a fit of lmer()"
     raise UnsupportedModelError(f"r2() got {type(fit).__name__}", allowed=allowed)
 

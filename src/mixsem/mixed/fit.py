@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from ..data.columns import FrameLike
     from .derived.predict import IntervalKind, NewLevels
-    from .derived.random_effects import RandomEffects
     from .derived.residual_kinds import ResidualKind
     from .derived.simulate import SimulatedRandom
     from .derived.varcorr import VarCorr
@@ -95,54 +94,6 @@ class MixedFit(MixedEstimates):
         from .inference.ddf import Inference, method_of
 
         return Inference(self, "satterthwaite", method_of(self, "satterthwaite"))
-
-    @cached_property
-    def ranef(self) -> RandomEffects:
-        """Conditional modes of the random effects, with their covariances given fixed effects and theta.
-
-        Examples
-        --------
-        >>> from mixsem import lmer
-        >>> from mixsem.data import sleepstudy
-        >>> lmer("Reaction ~ Days + (Days | Subject)", sleepstudy()).ranef.frame.head(2).round(3)
-             group level       effect  estimate      sd
-        0  Subject   308  (Intercept)     2.259  12.071
-        1  Subject   309  (Intercept)   -40.399  12.071
-        """
-        from .derived.random_effects import random_effects
-
-        return random_effects(self)
-
-    def coef(self, group: str | None = None) -> pd.DataFrame | dict[str, pd.DataFrame]:
-        """Coefficients of each level: fixed plus random effects.
-
-        Parameters
-        ----------
-        group
-            A grouping factor; its frame comes back. Without one, those of all factors by their names.
-
-        Returns
-        -------
-        pandas.DataFrame or dict
-            A row per level, a column per coefficient; those that do not vary over the levels are the fixed effects.
-
-        Raises
-        ------
-        OptionError
-            If there is no such factor.
-
-        Examples
-        --------
-        >>> from mixsem import lmer
-        >>> from mixsem.data import sleepstudy
-        >>> lmer("Reaction ~ Days + (Days | Subject)", sleepstudy()).coef("Subject").head(1).round(2)
-                 (Intercept)   Days
-        Subject
-        308           253.66  19.67
-        """
-        from .derived.random_effects import level_coefficients
-
-        return level_coefficients(self, group)
 
     def residuals(self, kind: ResidualKind = "response") -> Array:
         """Residuals of the rows of the fit, random effects taken into account.

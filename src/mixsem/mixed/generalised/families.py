@@ -86,8 +86,9 @@ class Family(ABC):
         """Derivative of the weight of each row."""
 
     def by_dispersion(self, y: Array, m: Array, eta: Array, d: float) -> DispersionTerms:
-        """Derivatives by log d."""
-        raise NotImplementedError(f"{self.name} has no parameter of its own")
+        """Derivatives by log d; 0 for a family without a parameter."""
+        nothing = np.zeros_like(eta)
+        return DispersionTerms(nothing, nothing, nothing)
 
     def expected(self, m: Array, eta: Array, d: float) -> Array:
         """Expected weight of each row: m mu'(eta)^2 / Var(y)."""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ...data.columns import FrameLike
-    from ..derived.random_effects import RandomEffects
     from ..derived.simulate import SimulatedRandom
     from ..derived.varcorr import VarCorr
     from ..engine.optimise import Method, Optimizer
@@ -152,25 +151,6 @@ class GeneralisedFit(MixedEstimates):
         from ..derived.varcorr import generalised_varcorr
 
         return generalised_varcorr(self)
-
-    @cached_property
-    def ranef(self) -> RandomEffects:
-        """Conditional modes of the random effects, with their covariances given the parameters."""
-        from ..derived.random_effects import random_effects
-
-        return random_effects(self)
-
-    def coef(self, group: str | None = None) -> pd.DataFrame | dict[str, pd.DataFrame]:
-        """Coefficients of each level on the scale of the linear predictor: fixed plus random effects.
-
-        Parameters
-        ----------
-        group
-            A grouping factor; its frame comes back. Without one, those of all factors by their names.
-        """
-        from ..derived.random_effects import level_coefficients
-
-        return level_coefficients(self, group)
 
     def residuals(self, kind: GeneralisedResidualKind = "deviance") -> Array:
         """Residuals of the rows of the fit, random effects taken into account.

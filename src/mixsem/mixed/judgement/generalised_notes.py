@@ -38,18 +38,18 @@ def quadrature_note(fit: GeneralisedFit) -> Iterator[str]:
     if not is_scalar(fit):
         yield (
             f"{few}, with variances too small. With several random effects there is no quadrature to compare with;"
-            " bootstrap(fit) shows the bias."
+            " bootstrap(fit) shows the bias. [MX142]"
         )
         return
     if fit.nobs > CHEAP_ROWS:
-        yield f"{few}: see check_quadrature(fit)."
+        yield f"{few}: see check_quadrature(fit). [MX142]"
         return
     found = check_quadrature(fit, 9)
     name, before, after = found.frame.loc[0, ["parameter", "laplace", "quadrature"]]
     if found.matters:
         yield (
             f"{few}: with adaptive quadrature (9 nodes) {name} is {after:.3g} instead of {before:.3g}, and fixed"
-            f" effects change by up to {found.largest_change:.2g} SE. Fit with n_agq=9 (check_quadrature)."
+            f" effects change by up to {found.largest_change:.2g} SE. Fit with n_agq=9 (check_quadrature). [MX142]"
         )
     else:
         yield f"{few}; here quadrature (9 nodes) gives nearly the same: {name} is {after:.3g}, not {before:.3g}."

@@ -267,4 +267,4 @@ def _notes(source: ClusteredRegression, found: WithinNumbers, kind: WithinKind) 
     if kind != "classical":
         yield from lone_notes(found.names, found.solution.lone, found.solution.alone, name)
     if count < FEW_CLUSTERS and kind in ("CR0", "CR1", "CR1S", "CR3"):
-        yield f"{count} clusters are few for robust standard errors: prefer kind='CR2'."
+        yield f"{count} clusters are few for robust standard errors: prefer kind='CR2'. [MX143]"

@@ -240,5 +240,5 @@ def _notes(
         errors = "robust standard errors without correction are too small" if se == "robust" else "z is a rough guide"
         instead = "cluster_robust() with CR2" if gaussian else "se='bias-reduced'"
         yield f"{count} clusters, fewer than {FEW_CLUSTERS}: {errors}" + (
-            f"; compare {instead}." if se == "robust" or gaussian else "."
+            f"; compare {instead}. [MX143]" if se == "robust" or gaussian else ". [MX143]"
         )

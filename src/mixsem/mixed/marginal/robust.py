@@ -224,9 +224,9 @@ def _notes(source: ClusteredRegression, kind: Kind, method: RobustDf, found: San
     if count < FEW_CLUSTERS:
         enough = kind == "CR2" and method == "satterthwaite"
         yield f"{count} clusters are few for robust standard errors (fewer than {FEW_CLUSTERS}): " + (
-            "CR2 with Satterthwaite's degrees of freedom is made for that."
+            "CR2 with Satterthwaite's degrees of freedom is made for that. [MX143]"
             if enough
-            else "prefer kind='CR2' with Satterthwaite's degrees of freedom."
+            else "prefer kind='CR2' with Satterthwaite's degrees of freedom. [MX143]"
         )
     yield from lone_notes(source.names, found.lone, found.alone, name)
     low = [n for n, df in zip(source.names, found.df, strict=True) if df < LOW_DF] if method == "satterthwaite" else []

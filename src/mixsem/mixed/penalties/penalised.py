@@ -67,7 +67,7 @@ def penalty_note(fit: MixedFit) -> str:
         "Penalised fit: the penalty keeps the covariance of the random effects from being singular. Where data say"
         f" little of it, variances are larger than by {'REML' if fit.reml else 'maximum likelihood'} alone, because"
         " that was asked for. The likelihood at these estimates is not its maximum: no AIC, BIC or likelihood-ratio"
-        " tests. Satterthwaite's method counts the penalty as information."
+        " tests. Satterthwaite's method counts the penalty as information. [MX144]"
     )
 
 
