@@ -81,7 +81,18 @@ class GeneralisedMixedModel:
     def compile(
         self, data: FrameLike, weights: str | ArrayLike | None = None, offset: str | ArrayLike | None = None
     ) -> CompiledGeneralisedModel:
-        """Read a table."""
+        """Read a table and prepare what every evaluation of the likelihood needs.
+
+        Parameters
+        ----------
+        data, weights, offset
+            As in `glmer`.
+
+        Raises
+        ------
+        DataError, ModelError
+            As `glmer`.
+        """
         from ..designs.design import read_design
         from .model import compile_generalised
         from .responses import check_response, response_reader

@@ -142,13 +142,31 @@ class CompiledGeneralisedModel:
         return found
 
     def criterion(self, theta: ArrayLike, beta: ArrayLike, dispersion: float | None = None, n_agq: int = 1) -> float:
-        """-2 log-likelihood at theta, beta and the family's parameter; with ``n_agq=0`` beta starts its mode."""
+        """-2 log-likelihood at any value of the parameters.
+
+        Parameters
+        ----------
+        theta
+            (n_theta,) elements of the Cholesky factor of the random effects' covariance, in the order of the fit's.
+        beta
+            (p,) fixed effects on the scale of the link; with ``n_agq=0`` the search for their mode starts there.
+        dispersion
+            The family's parameter (its size or dispersion), if it has one.
+        n_agq
+            Nodes of the quadrature; 1 is Laplace's approximation.
+        """
         return self.point(theta, beta, dispersion, n_agq, slope=False).value
 
     def gradient(
         self, theta: ArrayLike, beta: ArrayLike, dispersion: float | None = None, n_agq: int = 1
     ) -> tuple[float, Array]:
-        """The criterion and its derivatives by theta, beta and, if the family has a parameter, its logarithm."""
+        """The criterion and its exact gradient (n_theta + p, or one more): by theta, beta and the parameter's logarithm.
+
+        Parameters
+        ----------
+        theta, beta, dispersion, n_agq
+            As in `criterion`.
+        """
         found = self.point(theta, beta, dispersion, n_agq)
         return found.value, self.outer_slope(found)
 
