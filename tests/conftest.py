@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 
-import hypothesis
+# As many test processes as cores (`pytest -n auto`) leave one thread to each; set before NumPy is imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for library in ("OPENBLAS", "OMP", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+import hypothesis  # noqa: E402
 
 # Set before anything imports matplotlib, so that no test ever opens a window.
 os.environ["MPLBACKEND"] = "Agg"

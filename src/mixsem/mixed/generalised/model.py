@@ -160,7 +160,7 @@ class CompiledGeneralisedModel:
     def gradient(
         self, theta: ArrayLike, beta: ArrayLike, dispersion: float | None = None, n_agq: int = 1
     ) -> tuple[float, Array]:
-        """The criterion and its exact gradient (n_theta + p, or one more): by theta, beta and the parameter's logarithm.
+        """The criterion and its exact gradient: by theta (n_theta), beta (p) and the parameter's logarithm.
 
         Parameters
         ----------
