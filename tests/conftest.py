@@ -9,7 +9,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     for library in ("OPENBLAS", "OMP", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
-import hypothesis  # noqa: E402
+import hypothesis
 
 # Set before anything imports matplotlib, so that no test ever opens a window.
 os.environ["MPLBACKEND"] = "Agg"
