@@ -337,7 +337,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
 
 def test_places_that_cannot_be_written(tmp_path: Path) -> None:
     moments = SampleMoments.from_frame(table(), ITEMS, "g")
-    with pytest.raises(OutputError, match=r"(?s)no suffix.*\.json or \.json\.gz"):
+    with pytest.raises(OutputError, match=r"(?s)no suffix.*\.json, \.json\.gz, \.parquet"):
         moments.save(tmp_path / "moments.csv")
     with pytest.raises(OutputError, match="cannot be written"):
         moments.save(tmp_path / "nowhere" / "moments.json")

@@ -15,6 +15,7 @@ from .intake import as_moments
 from .missing import missing_account
 from .moments import SampleMoments
 from .ordinal import OrdinalMoments
+from .scanning import scan_table
 
 __all__ = [
     "GroupedData",
@@ -28,6 +29,7 @@ __all__ = [
     "political_democracy",
     "read_grouped",
     "read_table",
+    "scan_table",
     "simulated_survey",
     "sleepstudy",
     "survey_models",

@@ -16,7 +16,7 @@ from ..errors import (
     enumerate_briefly,
 )
 
-__all__ = ["dropped_notices", "rows_notices", "singular_groups", "singular_notices"]
+__all__ = ["all_exceed", "dropped_notices", "rows_notices", "singular_groups", "singular_notices"]
 
 # Smallest eigenvalue of a correlation matrix that still counts as positive; rounding leaves about 1e-15.
 SINGULAR = 1e-10
@@ -97,8 +97,25 @@ def singular_groups(covariances: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Tell which covariance matrices (..., p, p), with positive variances, are not positive definite."""
     scale = 1 / np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1))
     correlations = covariances * scale[..., :, None] * scale[..., None, :]
+    if all_exceed(correlations, 2 * SINGULAR):
+        return np.zeros(covariances.shape[:-2], dtype=bool)
     singular: NDArray[np.bool_] = np.linalg.eigvalsh(correlations)[..., 0] < SINGULAR
     return singular
+
+
+def all_exceed(matrices: NDArray[np.float64], bound: float) -> bool:
+    """Tell whether the eigenvalues of all symmetric matrices (..., p, p) exceed a bound, without computing them.
+
+    Examples
+    --------
+    >>> all_exceed(np.array([[2.0, 1.0], [1.0, 2.0]]), 0.9), all_exceed(np.array([[2.0, 1.0], [1.0, 2.0]]), 1.1)
+    (True, False)
+    """
+    try:
+        np.linalg.cholesky(matrices - bound * np.eye(matrices.shape[-1]))
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def singular_notices(
@@ -106,20 +123,30 @@ def singular_notices(
     n: NDArray[np.int64],
     covariances: NDArray[np.float64],
     constant: NDArray[np.bool_],
+    *,
+    pairwise: bool = False,
 ) -> tuple[Notice, ...]:
     """Return the notice about groups that have rows enough but a singular covariance matrix.
 
-    Groups in which an item is `constant` (G, p) have a notice of their own.
+    With `pairwise` each element may rest on other rows, and the matrix need not be positive definite. Groups in which
+    an item is `constant` (G, p) have a notice of their own.
     """
     singular = (n > covariances.shape[-1]) & ~constant.any(axis=1)
     singular[singular] = singular_groups(covariances[singular])
     named = tuple(compress(groups, singular))
     if not named:
         return ()
-    text = (
-        f"{_groups(len(named))} rows enough but a singular covariance matrix: {enumerate_briefly(named)}. "
-        "An item may be the copy or the sum of others there; leave out that item, or these groups."
+    trouble, todo = (
+        "rows enough but a singular covariance matrix",
+        "An item may be the copy or the sum of others there; leave out that item, or these groups.",
     )
+    if pairwise:
+        trouble, todo = (
+            "a covariance matrix that is not positive definite",
+            "Each pair of items rests on other rows (missing='pairwise'), so that covariances need not fit together."
+            " Use missing='ml', or leave out these groups or items with many missing answers.",
+        )
+    text = f"{_groups(len(named))} {trouble}: {enumerate_briefly(named)}. {todo}"
     return (Notice(NonPositiveDefiniteWarning, text, named),)
 
 

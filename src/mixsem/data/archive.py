@@ -1,10 +1,11 @@
-"""Moments as JSON: written whole or not at all, and checked line by line when read."""
+"""Moments as JSON: written whole or not at all, and checked line by line when read (`parquet` writes larger ones)."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import os
+import uuid
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,15 +15,75 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, MixsemWarning, Notice, OutputError
+from .account import all_exceed
 from .labels import label_from_json, label_to_json
+from .unpacking import open_plain
 
-__all__ = ["FORMAT", "VERSION", "moments_fields", "notice_to_json", "read_json", "write_json", "write_whole"]
+__all__ = [
+    "FORMAT",
+    "MOMENTS_SUFFIXES",
+    "PARQUET",
+    "SUFFIXES",
+    "VERSION",
+    "as_plain",
+    "moments_fields",
+    "names_moments",
+    "notice_to_json",
+    "read_content",
+    "read_json",
+    "write_json",
+    "write_moments",
+    "write_whole",
+]
 
 FORMAT, VERSION = "mixsem-moments", 1
 SUFFIXES = (".json", ".json.gz")
+PARQUET = ".parquet"
+MOMENTS_SUFFIXES = (*SUFFIXES, PARQUET)
 
+# People of a group.
+MOST = 10**15
 # Smallest eigenvalue of a correlation matrix that rounding to a few digits may leave, with its sign turned.
 INDEFINITE = 1e-6
+
+
+def names_moments(path: str | Path) -> bool:
+    """Tell whether a path is that of moments: by its suffix, or, for parquet, by what the file says of itself."""
+    name = str(path).lower()
+    if not name.endswith(PARQUET):
+        return name.endswith(SUFFIXES)
+    from .parquet import holds_moments
+
+    return holds_moments(path)
+
+
+def as_plain(
+    account: Mapping[str, Any], means: NDArray[np.float64], covariances: NDArray[np.float64]
+) -> dict[str, object]:
+    """Moments as plain data for JSON, labels with their type."""
+    groups = [label_to_json(label) for label in account["groups"]]
+    return {**account, "groups": groups, "means": means.tolist(), "covariances": covariances.tolist()}
+
+
+def write_moments(
+    path: str | Path, account: Mapping[str, Any], means: NDArray[np.float64], covariances: NDArray[np.float64]
+) -> None:
+    """Write moments as JSON or parquet, by the suffix; `OutputError` if that fails or the suffix is another one."""
+    if str(path).lower().endswith(PARQUET):
+        from .parquet import write_parquet
+
+        write_parquet(Path(path), account, means, covariances)
+    else:
+        write_json(path, as_plain(account, means, covariances))
+
+
+def read_content(path: str | Path) -> object:
+    """Read what `write_moments` wrote, for `moments_fields`; `OutputError` if that fails."""
+    if str(path).lower().endswith(PARQUET):
+        from .parquet import read_parquet
+
+        return read_parquet(Path(path))
+    return read_json(path)
 
 
 def write_json(path: str | Path, content: Mapping[str, object]) -> None:
@@ -44,7 +105,7 @@ def write_json(path: str | Path, content: Mapping[str, object]) -> None:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file under a passing name and move it into place, so that no half file is ever seen."""
-    passing = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    passing = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         passing.write_bytes(content)
         os.replace(passing, path)
@@ -57,17 +118,19 @@ def read_json(path: str | Path) -> object:
     """Read a JSON file, compressed if its name ends in ``.gz``; `OutputError` if that fails."""
     source = _with_suffix(path)
     try:
-        raw = source.read_bytes()
-        return json.loads(gzip.decompress(raw) if _compressed(source) else raw)
+        with open_plain(source) as file:
+            return json.loads(file.read())
+    except DataError:
+        raise
     except FileNotFoundError as error:
         raise OutputError(f"there is no file {source}", todo="check the path") from error
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         raise OutputError(f"{source} cannot be read: {error}", todo="save the moments again") from error
 
 
 def _with_suffix(path: str | Path) -> Path:
     if not str(path).lower().endswith(SUFFIXES):
-        raise OutputError(f"{path} has no suffix for moments", allowed=" or ".join(SUFFIXES))
+        raise OutputError(f"{path} has no suffix for moments", allowed=", ".join(MOMENTS_SUFFIXES))
     return Path(path)
 
 
@@ -89,7 +152,9 @@ def moments_fields(content: object) -> dict[str, Any]:
         If the content is no moments file, of a newer version, or not consistent in itself.
     """
     if not isinstance(content, Mapping) or content.get("format") != FORMAT:
-        raise DataError("this is not a file of sample moments", allowed=f'JSON with "format": "{FORMAT}"')
+        raise DataError(
+            "this is not a file of sample moments", allowed=f'JSON or parquet metadata with "format": "{FORMAT}"'
+        )
     version = content.get("version")
     if version != VERSION:
         raise DataError(
@@ -110,8 +175,8 @@ def moments_fields(content: object) -> dict[str, Any]:
     if not (group is None or isinstance(group, str)) or not isinstance(has_means, bool):
         raise _broken("group and has_means", "a name or null, and true or false")
     missing = content.get("missing", "listwise")  # files of the first release do not say
-    if missing not in ("listwise", "ml"):
-        raise _broken("missing", "listwise or ml")
+    if missing not in ("listwise", "ml", "pairwise"):
+        raise _broken("missing", "listwise, ml or pairwise")
     g, p = len(groups), len(items)
     fields: dict[str, Any] = {
         "items": tuple(items),
@@ -126,7 +191,8 @@ def moments_fields(content: object) -> dict[str, Any]:
         "missing": missing,
     }
     covariances = fields["covariances"]
-    if (covariances != covariances.swapaxes(1, 2)).any() or _indefinite(covariances):
+    asymmetric = bool((covariances != covariances.swapaxes(1, 2)).any())
+    if asymmetric or (missing != "pairwise" and _indefinite(covariances)):
         raise _broken("covariances", "symmetric matrices, positive definite or (in a part of the data) semidefinite")
     return fields
 
@@ -139,6 +205,8 @@ def _indefinite(covariances: NDArray[np.float64]) -> bool:
     # A variance of zero allows covariances of zero only: with scale 1 anything else shows below zero.
     scale = 1 / np.sqrt(np.where(variances > 0, variances, 1.0))
     correlations = covariances * scale[:, :, None] * scale[:, None, :]
+    if all_exceed(correlations, -INDEFINITE / 2):
+        return False
     return bool((np.linalg.eigvalsh(correlations)[:, 0] < -INDEFINITE).any())
 
 
@@ -150,9 +218,10 @@ def _list(content: Mapping[str, object], name: str) -> list[Any]:
 
 
 def _numbers(content: Mapping[str, object], name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    written = content.get(name)
     try:
-        values = np.array(_list(content, name), dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        values = np.array(written if isinstance(written, np.ndarray) else _list(content, name), dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
         raise _broken(name, "numbers") from error
     if values.shape != shape or not np.isfinite(values).all():
         raise _broken(name, f"finite numbers of shape {shape}")
@@ -161,9 +230,12 @@ def _numbers(content: Mapping[str, object], name: str, shape: tuple[int, ...]) -
 
 def _counts(content: Mapping[str, object], name: str, length: int, *, least: int) -> NDArray[np.int64]:
     written: Sequence[Any] = _list(content, name)
-    if len(written) != length or not all(type(count) is int and count >= least for count in written):
-        raise _broken(name, f"{length} whole numbers, {least} or more")
-    return np.array(written, dtype=np.int64)
+    if len(written) != length or not all(type(count) is int and least <= count <= MOST for count in written):
+        raise _broken(name, f"{length} whole numbers, {least} or more, at most {MOST:,}")
+    try:
+        return np.array(written, dtype=np.int64)
+    except OverflowError as error:
+        raise _broken(name, "whole numbers of 64 bits") from error
 
 
 def _notice(written: object) -> Notice:

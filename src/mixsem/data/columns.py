@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numbers
+import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -19,11 +20,26 @@ from ..errors import DataError, OptionError, did_you_mean, enumerate_briefly
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame
+    from pyarrow import RecordBatchReader
+    from pyarrow.dataset import Dataset
 
-__all__ = ["FrameLike", "check_items", "open_columns", "open_table", "to_floats"]
+__all__ = [
+    "LARGEST",
+    "FrameLike",
+    "check_items",
+    "is_arrow_source",
+    "no_rows",
+    "numbers_by_column",
+    "open_columns",
+    "open_table",
+    "refuse_extremes",
+    "require_columns",
+    "to_floats",
+]
 
-FrameLike: TypeAlias = "IntoFrame | Mapping[str, ArrayLike]"
-"""A pandas, polars or pyarrow table, a polars lazy frame, a DuckDB relation, or a mapping of columns."""
+FrameLike: TypeAlias = "IntoFrame | Mapping[str, ArrayLike] | Dataset | RecordBatchReader"
+"""A pandas, polars or pyarrow table, a mapping of columns, or a lazy table: a polars lazy frame, a pyarrow dataset or
+reader of record batches, a DuckDB relation, a Dask or PySpark data frame."""
 
 _NUMBER = (numbers.Real, Decimal, np.bool_)
 
@@ -57,16 +73,48 @@ def open_columns(data: FrameLike, wanted: Sequence[str]) -> nw.DataFrame[Any]:
     """
     if isinstance(data, pd.DataFrame) and data.columns.is_unique and len(data) and set(wanted) <= set(data.columns):
         return nw.from_native(data[list(wanted)], eager_only=True)
+    if is_arrow_source(data):
+        data = read_arrow_source(data, wanted)
     frame = open_table(data)
-    columns: list[str] = frame.collect_schema().names()
-    unknown = [name for name in wanted if name not in columns]
-    if unknown:
-        raise _unknown_columns(unknown, columns, index=getattr(getattr(data, "index", None), "names", ()))
+    require_columns(wanted, frame.collect_schema().names(), index=getattr(getattr(data, "index", None), "names", ()))
     chosen = frame.select(*wanted)
     eager = chosen.collect() if isinstance(chosen, nw.LazyFrame) else chosen
     if len(eager) == 0:
-        raise DataError("the table has no rows")
+        raise no_rows()
     return eager
+
+
+def no_rows() -> DataError:
+    """Return the error about a table without rows."""
+    return DataError(
+        "the table has no rows", allowed="one row or more", todo="check how the table was made or filtered"
+    )
+
+
+def is_arrow_source(data: object) -> bool:
+    """Tell whether data are a pyarrow dataset or a reader of record batches, which come as a stream."""
+    if "pyarrow" not in sys.modules:
+        return False
+    import pyarrow as pa
+    import pyarrow.dataset as pads
+
+    return isinstance(data, pads.Dataset | pa.RecordBatchReader)
+
+
+def read_arrow_source(data: Any, wanted: Sequence[str]) -> Any:
+    """All rows of these columns of a pyarrow dataset or reader as one table."""
+    require_columns(wanted, data.schema.names)
+    columns = list(wanted)
+    return data.to_table(columns=columns) if hasattr(data, "to_table") else data.read_all().select(columns)
+
+
+def require_columns(wanted: Sequence[str], columns: Sequence[str], index: Sequence[object] = ()) -> None:
+    """Raise `DataError` if a wanted column is not among those of a table, or is there twice."""
+    unknown = [name for name in wanted if name not in columns]
+    if unknown:
+        raise _unknown_columns(unknown, columns, index)
+    if len(set(columns)) < len(columns):
+        raise _repeated_columns(columns)
 
 
 def open_table(data: Any) -> nw.DataFrame[Any] | nw.LazyFrame[Any]:
@@ -82,17 +130,20 @@ def open_table(data: Any) -> nw.DataFrame[Any] | nw.LazyFrame[Any]:
     try:
         frame: Any = nw.from_native(pd.DataFrame(data) if isinstance(data, Mapping) else data)
     except DuplicateError as error:
-        raise _repeated_columns(data) from error
+        # A pyarrow table has both: its `columns` are arrays.
+        raise _repeated_columns(getattr(data, "column_names", None) or data.columns) from error
     except (TypeError, ValueError) as error:
         path = isinstance(data, (str, Path))
         raise DataError(
             f"the data cannot be used as a table: {error}",
             allowed="a pandas, polars or pyarrow table, a DuckDB relation, columns of one length by name",
-            todo="read the file first: read_table(path)" if path else "make it a table with named columns",
+            todo="read the file first: read_table(path), or scan_table(path) for parquet of any size"
+            if path
+            else "make it a table with named columns",
         ) from error
     # DuckDB lets a name in twice and its schema keeps one of the two.
     if frame.implementation is nw.Implementation.DUCKDB and len(set(data.columns)) < len(data.columns):
-        raise _repeated_columns(data)
+        raise _repeated_columns(data.columns)
     return frame
 
 
@@ -125,12 +176,10 @@ def _unknown_columns(unknown: Sequence[str], columns: Sequence[object], index: S
     )
 
 
-def _repeated_columns(data: Any) -> DataError:
-    # A pyarrow table has both: its `columns` are arrays.
-    names = Counter(list(getattr(data, "column_names", None) or data.columns))
+def _repeated_columns(columns: Iterable[object]) -> DataError:
     return DataError(
         "the table has more than one column named "
-        + enumerate_briefly([name for name, count in names.items() if count > 1]),
+        + enumerate_briefly([name for name, count in Counter(columns).items() if count > 1]),
         todo="rename or drop the copies",
     )
 
@@ -157,15 +206,20 @@ def to_floats(frame: nw.DataFrame[Any], items: Sequence[str]) -> NDArray[np.floa
     """
     values = _plain_numbers(frame, items)
     if values is None:
-        values = _numbers_by_column(frame, items)
+        values = numbers_by_column(frame, items)
     infinite = np.isinf(values).sum(axis=0)
+    refuse_extremes(items, infinite, np.any(np.abs(values) > LARGEST, axis=0))
+    return values
+
+
+def refuse_extremes(items: Sequence[str], infinite: NDArray[np.int64], huge: NDArray[np.bool_]) -> None:
+    """Raise `DataError` if items hold infinite values (their numbers, (p,)) or are `huge` somewhere (p,)."""
     if infinite.any():
         counts = [f"{item!r} ({count:,})" for item, count in zip(items, infinite, strict=True) if count]
         raise DataError(
             f"infinite values in {enumerate_briefly(counts)}",
             todo="correct them, or make them missing",
         )
-    huge: NDArray[np.bool_] = np.any(np.abs(values) > LARGEST, axis=0)
     if huge.any():
         named = [repr(item) for item, hit in zip(items, huge, strict=True) if hit]
         raise DataError(
@@ -173,7 +227,6 @@ def to_floats(frame: nw.DataFrame[Any], items: Sequence[str]) -> NDArray[np.floa
             allowed="numbers whose squares can be added up",
             todo="correct them, make them missing, or use another unit",
         )
-    return values
 
 
 def _plain_numbers(frame: nw.DataFrame[Any], items: Sequence[str]) -> NDArray[np.float64] | None:
@@ -187,7 +240,8 @@ def _plain_numbers(frame: nw.DataFrame[Any], items: Sequence[str]) -> NDArray[np
     return np.array(chosen.to_numpy(), dtype=float)  # a copy of its own: tables share their memory
 
 
-def _numbers_by_column(frame: nw.DataFrame[Any], items: Sequence[str]) -> NDArray[np.float64]:
+def numbers_by_column(frame: nw.DataFrame[Any], items: Sequence[str]) -> NDArray[np.float64]:
+    """Read the items (n, p) of a table of any library one by one; infinite and huge values are not refused yet."""
     values = np.full((len(frame), len(items)), np.nan)
     refused: dict[str, list[object]] = {}
     for j, item in enumerate(items):
@@ -197,12 +251,19 @@ def _numbers_by_column(frame: nw.DataFrame[Any], items: Sequence[str]) -> NDArra
         if present.dtype.is_numeric() or present.dtype == nw.Boolean:
             values[~missing.to_numpy(), j] = present.cast(nw.Float64).to_numpy()
         elif all(isinstance(value, _NUMBER) for value in present.to_list()):
-            values[~missing.to_numpy(), j] = [float(value) for value in present.to_list()]
+            values[~missing.to_numpy(), j] = [_as_float(value) for value in present.to_list()]
         else:
             refused[item] = present.to_list()
     if refused:
         raise _not_numbers(refused)
     return values
+
+
+def _as_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of more digits than a float can have
+        return np.inf
 
 
 def _not_numbers(refused: Mapping[str, Sequence[object]]) -> DataError:

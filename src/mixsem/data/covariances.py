@@ -63,7 +63,7 @@ def read_covariances(
             todo="from_covariances({'A': matrix_a, 'B': matrix_b}, n={'A': 100, 'B': 120})",
         )
     if not covariances:
-        raise DataError("no covariance matrix was given")
+        raise DataError("no covariance matrix was given", allowed="one matrix per group, by its label")
     names = check_items(items) if items is not None else _items_of(next(iter(covariances.values())))
     by_label = dict(zip(plain_labels(covariances), covariances.values(), strict=True))
     groups = sort_labels(by_label)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from functools import partial
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import pandas as pd
 
 from ..errors import DataError, enumerate_briefly
-from .archive import FORMAT, SUFFIXES
+from .archive import FORMAT, PARQUET, names_moments
+from .unpacking import open_plain
 
 __all__ = ["is_moments_file", "read_table"]
 
@@ -82,15 +83,17 @@ def read_table(path: str | Path, group: str | Collection[str] | None = None) -> 
         reason = " ".join(str(error).split())
         raise DataError(f"{source.name} cannot be read: {reason}", todo="write the file again") from error
     if table.empty:
-        raise DataError(f"{source.name} has no rows")
+        raise DataError(f"{source.name} has no rows", allowed="one row or more below the names of columns")
     return table
 
 
 def is_moments_file(path: str | Path) -> bool:
     """Tell whether a file holds sample moments, as written by `SampleMoments.save`."""
     source = Path(path)
-    if not source.name.lower().endswith(SUFFIXES) or not source.is_file():
+    if not names_moments(source) or not source.is_file():
         return False
+    if source.name.lower().endswith(PARQUET):
+        return True
     try:
         with gzip.open(source) if _compressed(source) else source.open("rb") as file:
             return FORMAT.encode() in file.read(4096)
@@ -100,10 +103,18 @@ def is_moments_file(path: str | Path) -> bool:
 
 def _suffix(source: Path) -> str:
     """Return the suffix of a file that is there and may hold a table."""
-    if not source.exists():
-        raise DataError(f"there is no file {source}", todo="check the path")
+    try:
+        there = source.exists()
+    except (OSError, ValueError):  # a name too long, or with a NUL byte
+        there = False
+    if not there:
+        raise DataError(f"there is no file {str(source)[:200]}", todo="check the path")
     if source.is_dir():
         raise DataError(f"{source} is a folder", todo="name a file in it")
+    if names_moments(source):
+        raise DataError(
+            f"{source.name} holds moments and no rows", todo="SampleMoments.load reads them; a fit takes them as data"
+        )
     known = (*_SEPARATORS, *_BINARY)
     suffix = next((suffix for suffix in known if source.name.lower().endswith(suffix)), None)
     if suffix is None:
@@ -122,22 +133,21 @@ def _compressed(source: Path) -> bool:
 def _read_text(source: Path, separator: str, groups: Collection[str]) -> pd.DataFrame:
     _check_header(source, separator)
 
-    compression = "gzip" if _compressed(source) else None
-    read = cast(
-        "Callable[..., pd.DataFrame]",
-        partial(pd.read_csv, source, sep=separator, low_memory=False, compression=compression),
-    )
-    table = read(na_values=list(_MISSING))
+    def read(how: Mapping[str, Any]) -> pd.DataFrame:
+        with open_plain(source) as file:
+            return pd.read_csv(file, sep=separator, low_memory=False, **how)
+
+    table = read({"na_values": list(_MISSING)})
     numbers = [name for name in table.columns if not _may_hold_words(table[name])]
     # Read once more, as text, what are not numbers: there "NA" is a label and not missing.
     words = [name for name in table.columns if name not in numbers or name in groups]
     if not words:
         return table
-    text = read(usecols=words, dtype=str, keep_default_na=False, na_values=list(_MISSING))
+    text = read({"usecols": words, "dtype": str, "keep_default_na": False, "na_values": list(_MISSING)})
     blank = _blank_cells(text)
     if blank:
         # Cells of nothing but spaces had made text of numbers.
-        table = table.assign(**read(usecols=words, na_values=[*_MISSING, *blank]))
+        table = table.assign(**read({"usecols": words, "na_values": [*_MISSING, *blank]}))
         text = text.mask(text.isin(blank))
         numbers = [name for name in table.columns if not _may_hold_words(table[name])]
     plain = {name: text[name] for name in words if name not in numbers and text[name].notna().any()}
@@ -171,13 +181,12 @@ def _may_hold_words(column: pd.Series) -> bool:
 
 def _check_header(source: Path, separator: str) -> None:
     """Refuse what would be misread in silence: another separator, two columns of one name, row names."""
-    opener = gzip.open if _compressed(source) else open
-    with opener(source, "rt", encoding="utf-8-sig", newline="") as file:
+    with open_plain(source) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
         rows = (row for row in csv.reader(file, delimiter=separator) if row)
         names = next(rows, [])
         cells = next(rows, names)
     if not names:
-        raise DataError(f"{source.name} is empty")
+        raise DataError(f"{source.name} is empty", allowed="a line with the names of columns, and rows")
     other = next((s for s in _NAMES if s != separator and len(names) == 1 and s in names[0]), None)
     if other is not None:
         decimal = ", decimal=','" if other == ";" else ""

@@ -16,7 +16,18 @@ from .columns import FrameLike, check_items, open_columns, to_floats
 from .labels import code_labels
 from .variation import refuse_numbered_rows
 
-__all__ = ["ALL", "GroupedData", "OpenRows", "SortedRows", "open_rows", "read_grouped", "sort_rows"]
+__all__ = [
+    "ALL",
+    "GroupedData",
+    "OpenRows",
+    "SortedRows",
+    "check_names",
+    "judge_groups",
+    "nothing_left",
+    "open_rows",
+    "read_grouped",
+    "sort_rows",
+]
 
 ALL = "all"
 """Label of the one group of data that are not grouped."""
@@ -147,6 +158,16 @@ class OpenRows(NamedTuple):
 
 def open_rows(data: FrameLike, items: Sequence[str], group: str | None, min_size: int | None = None) -> OpenRows:
     """Read the items and the group of every row; the errors are those of `GroupedData.from_frame`."""
+    names = check_names(items, group, min_size)
+    frame = open_columns(data, names if group is None else (*names, group))
+    values = to_floats(frame, names)
+    if group is None:
+        return OpenRows(names, (ALL,), np.zeros(len(values), dtype=np.int64), values)
+    return OpenRows(names, *code_labels(frame[group]), values)
+
+
+def check_names(items: Sequence[str], group: str | None, min_size: int | None) -> tuple[str, ...]:
+    """Return the names of the items, or raise `OptionError` if they, the group or `min_size` are not allowed."""
     names = check_items(items)
     if group is not None and not isinstance(group, str):
         raise OptionError(
@@ -160,11 +181,7 @@ def open_rows(data: FrameLike, items: Sequence[str], group: str | None, min_size
         raise OptionError(f"the grouping column {group!r} is also an item", todo="leave it out of the items")
     if min_size is not None and min_size < 1:
         raise OptionError(f"min_size={min_size}", allowed="a whole number of rows, 1 or more")
-    frame = open_columns(data, names if group is None else (*names, group))
-    values = to_floats(frame, names)
-    if group is None:
-        return OpenRows(names, (ALL,), np.zeros(len(values), dtype=np.int64), values)
-    return OpenRows(names, *code_labels(frame[group]), values)
+    return names
 
 
 class SortedRows(NamedTuple):
@@ -187,12 +204,18 @@ def sort_rows(
     n = np.bincount(codes[labelled & usable], minlength=len(labels))
     n_dropped = np.bincount(codes[labelled & ~usable], minlength=len(labels))
     if n.sum() == 0:
-        raise _nothing_left(table.values, table.items, labelled, group, kind)
-    if np.count_nonzero(n) > MANY_GROUPS:
-        refuse_numbered_rows(n, group)
-    keep = n >= (min_size or 1)
-    if not keep.any():
-        raise DataError(f"no group has {min_size} {kind} rows; the largest has {n.max()}", todo="lower min_size")
+        missing = np.isnan(table.values[labelled]).sum(axis=0)
+        raise nothing_left(table.items, missing, int(labelled.sum()), group, kind)
+    keep, notices = judge_groups(
+        labels,
+        n,
+        n_dropped,
+        group=group,
+        n_unlabelled=int((~labelled).sum()),
+        n_rows=len(codes),
+        min_size=min_size,
+        kind=kind,
+    )
     used = np.flatnonzero(labelled & usable & keep[codes])
     rows = used[np.argsort(codes[used], kind="stable")]
     return SortedRows(
@@ -201,27 +224,56 @@ def sort_rows(
         rows=rows,
         n=n[keep],
         n_dropped=n_dropped[keep],
-        notices=dropped_notices(
-            labels,
-            n,
-            n_dropped,
-            group=group,
-            n_unlabelled=int((~labelled).sum()),
-            n_rows=len(codes),
-            min_size=min_size,
-            kind=kind,
-        ),
+        notices=notices,
     )
 
 
-def _nothing_left(
-    values: NDArray[np.float64], items: Sequence[str], labelled: NDArray[np.bool_], group: str | None, kind: str
+def judge_groups(
+    labels: Sequence[Hashable],
+    n: NDArray[np.int64],
+    n_dropped: NDArray[np.int64],
+    *,
+    group: str | None,
+    n_unlabelled: int,
+    n_rows: int,
+    min_size: int | None,
+    kind: str = "complete",
+) -> tuple[NDArray[np.bool_], tuple[Notice, ...]]:
+    """Tell which groups stay (G,), and return the notices about what does not.
+
+    Raises
+    ------
+    DataError
+        If the groups number the rows, or none is large enough.
+    """
+    if np.count_nonzero(n) > MANY_GROUPS:
+        refuse_numbered_rows(n, group)
+    keep: NDArray[np.bool_] = n >= (min_size or 1)
+    if not keep.any():
+        raise DataError(f"no group has {min_size} {kind} rows; the largest has {n.max()}", todo="lower min_size")
+    notices = dropped_notices(
+        labels,
+        n,
+        n_dropped,
+        group=group,
+        n_unlabelled=n_unlabelled,
+        n_rows=n_rows,
+        min_size=min_size,
+        kind=kind,
+    )
+    return keep, notices
+
+
+def nothing_left(
+    items: Sequence[str], missing: NDArray[np.int64], n_labelled: int, group: str | None, kind: str = "complete"
 ) -> DataError:
-    """Name the columns that leave no complete (or usable) row."""
-    if not labelled.any():
+    """Return the error that names the columns which leave no complete (or usable) row.
+
+    `missing` (p,) counts the missing values of each item in the rows that have a group.
+    """
+    if n_labelled == 0:
         return DataError(f"the grouping column {group!r} is missing in every row", todo="name another column")
-    missing = np.isnan(values[labelled]).sum(axis=0)
-    empty = list(compress(items, missing == labelled.sum()))
+    empty = list(compress(items, missing == n_labelled))
     if empty:
         return DataError(
             f"no {kind} row: nothing was answered in {enumerate_briefly(empty)}",
@@ -229,7 +281,6 @@ def _nothing_left(
         )
     worst = [f"{items[j]} ({missing[j]:,})" for j in np.argsort(-missing, kind="stable") if missing[j]]
     return DataError(
-        f"no {kind} row in {labelled.sum():,}: some item is missing in each; missing values in "
-        + enumerate_briefly(worst),
+        f"no {kind} row in {n_labelled:,}: some item is missing in each; missing values in " + enumerate_briefly(worst),
         todo="leave out the items with the most missing values",
     )

@@ -10,10 +10,11 @@ from typing import TypeAlias
 from ..errors import DataError, OptionError
 from .account import dropped_notices
 from .columns import FrameLike
-from .grouped import GroupedData, read_grouped
-from .missing import check_missing, read_moments
+from .grouped import GroupedData
+from .missing import check_missing
 from .moments import SampleMoments
-from .variation import require_variation
+from .streaming.reading import table_moments
+from .variation import require_definite, require_variation
 
 __all__ = ["Data", "as_moments", "moments_of"]
 
@@ -44,16 +45,16 @@ def as_moments(
     min_size
         Leave out groups with fewer complete rows than this.
     missing
-        ``"listwise"`` or ``"ml"``, see `SampleMoments.from_frame`.
+        ``"listwise"``, ``"ml"`` or ``"pairwise"``, see `SampleMoments.from_frame`.
 
     Raises
     ------
     OptionError
-        If moments were given together with the name of another grouping column, or ``missing="ml"`` with moments or
+        If moments were given together with the name of another grouping column, or another `missing` with moments or
         rows from which incomplete rows were dropped already.
     DataError
         If the table cannot be used, the moments lack an item or a group large enough, or an item does not
-        vary in a group.
+        vary in a group; with ``missing="pairwise"`` also if a covariance matrix is not positive definite.
 
     Examples
     --------
@@ -63,6 +64,8 @@ def as_moments(
     """
     moments = moments_of(data, items, group, min_size=min_size, missing=missing)
     require_variation(moments)
+    if moments.missing == "pairwise":
+        require_definite(moments)
     return moments
 
 
@@ -76,26 +79,24 @@ def moments_of(
 ) -> SampleMoments:
     """Do what `as_moments` does for data that may be a part only: items may be constant within a group."""
     check_missing(missing)
-    if missing == "ml" and isinstance(data, GroupedData | SampleMoments):
-        _require_incomplete_rows(data)
+    if missing != "listwise" and isinstance(data, GroupedData | SampleMoments):
+        _require_incomplete_rows(data, missing)
     if isinstance(data, GroupedData):
         data = SampleMoments.from_grouped(data)
     if not isinstance(data, SampleMoments):
-        if missing == "ml":
-            return read_moments(data, items, group, min_size=min_size)
-        return SampleMoments.from_grouped(read_grouped(data, items, group, min_size=min_size))
+        return table_moments(data, items, group, min_size=min_size, missing=missing)
     if group is not None and data.group is not None and group != data.group:
         raise OptionError(f"group={group!r}, but the moments are grouped by {data.group!r}", todo="omit group=")
     return (data if min_size is None else _without_small(data, min_size)).select(items)
 
 
-def _require_incomplete_rows(data: GroupedData | SampleMoments) -> None:
-    """Moments and rows already read hold complete rows only, unless the moments were estimated from all of them."""
-    if isinstance(data, SampleMoments) and data.missing == "ml":
+def _require_incomplete_rows(data: GroupedData | SampleMoments, missing: str) -> None:
+    """Moments and rows already read hold complete rows only, unless the moments were computed from all of them."""
+    if isinstance(data, SampleMoments) and data.missing == missing:
         return
     raise OptionError(
-        f"missing='ml' came with {'moments' if isinstance(data, SampleMoments) else 'complete rows'}",
-        allowed="a table with its missing values, or moments that were computed from it with missing='ml'",
+        f"missing={missing!r} came with {'moments' if isinstance(data, SampleMoments) else 'complete rows'}",
+        allowed=f"a table with its missing values, or moments that were computed from it with missing={missing!r}",
         todo="give the table, or leave missing= out",
     )
 

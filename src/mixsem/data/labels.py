@@ -17,7 +17,16 @@ from ..errors import DataError, enumerate_briefly
 if TYPE_CHECKING:
     import narwhals as nw
 
-__all__ = ["code_labels", "label_from_json", "label_to_json", "plain_labels", "positions", "sort_labels"]
+__all__ = [
+    "code_labels",
+    "factorize_labels",
+    "label_from_json",
+    "label_to_json",
+    "plain_labels",
+    "positions",
+    "sort_labels",
+    "whole_labels",
+]
 
 
 def plain_labels(values: Iterable[object]) -> list[Hashable]:
@@ -27,7 +36,17 @@ def plain_labels(values: Iterable[object]) -> list[Hashable]:
     is named by its text. Floats become integers when all of them are whole: an integer column that
     once held a missing value arrives as floats.
     """
-    labels = [_plain(value) for value in values]
+    return whole_labels([_plain(value) for value in values])
+
+
+def whole_labels(labels: list[Hashable]) -> list[Hashable]:
+    """Turn floats into integers when all labels are whole floats.
+
+    Examples
+    --------
+    >>> whole_labels([1.0, 2.0]), whole_labels([1.0, 2.5])
+    ([1, 2], [1.0, 2.5])
+    """
     if labels and all(isinstance(x, float) and x.is_integer() for x in labels):
         return [int(x) for x in labels if isinstance(x, float)]
     return labels
@@ -111,6 +130,30 @@ def code_labels(column: nw.Series[Any]) -> tuple[tuple[Hashable, ...], NDArray[n
     codes
         (n,) position of each row's label in `labels`; -1 where the label is missing.
     """
+    found, appearance = factorize_labels(column)
+    whole = whole_labels(found)
+    labels = sort_labels(set(whole))
+    position = {label: code for code, label in enumerate(labels)}
+    # The last element is where a missing label, -1, looks itself up.
+    sorted_code = np.array([*(position[label] for label in whole), -1], dtype=np.int64)
+    return labels, sorted_code[appearance]
+
+
+def factorize_labels(column: nw.Series[Any]) -> tuple[list[Hashable], NDArray[np.int64]]:
+    """Number the labels of a part of a grouping column as they appear; whole floats stay floats.
+
+    Parameters
+    ----------
+    column
+        The grouping column, or some of its rows.
+
+    Returns
+    -------
+    found
+        The labels as plain Python values; a label that different values share is there more than once.
+    codes
+        (n,) position of each row's label in `found`; -1 where the label is missing.
+    """
     missing = column.is_null()
     if column.dtype.is_float():
         missing = missing | column.is_nan()
@@ -127,12 +170,10 @@ def code_labels(column: nw.Series[Any]) -> tuple[tuple[Hashable, ...], NDArray[n
     backwards = np.arange(len(appearance))[::-1]
     first = np.empty(len(distinct), dtype=np.int64)
     first[appearance[backwards]] = backwards
-    found = plain_labels(present[first.tolist()].to_list())
-    labels = sort_labels(set(found))
-    position = {label: code for code, label in enumerate(labels)}
+    found = [_plain(value) for value in present[first.tolist()].to_list()]
     codes = np.full(len(column), -1, dtype=np.int64)
-    codes[~missing.to_numpy()] = np.array([position[label] for label in found], dtype=np.int64)[appearance]
-    return labels, codes
+    codes[~missing.to_numpy()] = appearance
+    return found, codes
 
 
 def label_to_json(label: Hashable) -> object:

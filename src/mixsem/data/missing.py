@@ -27,7 +27,10 @@ from .patterns import MissingPatterns, read_patterns
 if TYPE_CHECKING:
     from ..kernels.missing_em import SaturatedEstimates
 
-__all__ = ["check_missing", "missing_account", "read_moments", "saturated_moments", "saturated_notices"]
+__all__ = ["ACCOUNTS", "check_missing", "missing_account", "read_moments", "saturated_moments", "saturated_notices"]
+
+#: What may become of missing values.
+ACCOUNTS = ("listwise", "ml", "pairwise")
 
 #: Smallest eigenvalue of a correlation matrix from incomplete rows below which it counts as nearly singular.
 NEARLY_SINGULAR = 1e-6
@@ -37,10 +40,12 @@ NAMED = 5
 
 
 def check_missing(missing: str) -> None:
-    """Refuse what is neither ``"listwise"`` nor ``"ml"``."""
-    if missing not in ("listwise", "ml"):
+    """Refuse what is none of ``"listwise"``, ``"ml"`` and ``"pairwise"``."""
+    if missing not in ACCOUNTS:
         raise OptionError(
-            f"missing={missing!r}", allowed="'listwise' (complete rows only) or 'ml' (every answer, maximum likelihood)"
+            f"missing={missing!r}",
+            allowed="'listwise' (complete rows only), 'ml' (every answer, maximum likelihood) or 'pairwise' (for every"
+            " pair of items the rows that have both)",
         )
 
 
@@ -172,9 +177,10 @@ def _account(patterns: MissingPatterns) -> tuple[Notice, ...]:
     if not missing.any() and not patterns.n_dropped.any():
         return ()
     rows = int((~patterns.observed.all(axis=1)) @ patterns.pattern_n)
+    n_answers = int(patterns.n.sum()) * len(patterns.items)
     text = (
-        f"{missing.sum():,} of {patterns.values.size:,} answers ({missing.sum() / patterns.values.size:.1%}) are"
-        f" missing, in {rows:,} of {len(patterns.values):,} rows; all answers that are there were used (missing='ml')"
+        f"{missing.sum():,} of {n_answers:,} answers ({missing.sum() / n_answers:.1%}) are missing, in {rows:,} of"
+        f" {patterns.n.sum():,} rows; all answers that are there were used (missing='ml')"
     )
     by_item = missing.sum(axis=0)
     worst = [f"{patterns.items[j]} ({by_item[j]:,})" for j in np.argsort(-by_item, kind="stable")[:NAMED] if by_item[j]]

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, Notice, OptionError, did_you_mean, enumerate_briefly, notify
 from .account import rows_notices, singular_notices
-from .archive import FORMAT, VERSION, moments_fields, notice_to_json, read_json, write_json
+from .archive import FORMAT, VERSION, as_plain, moments_fields, notice_to_json, read_content, write_moments
 from .columns import FrameLike, check_items
 from .covariances import Labelled, MatrixLike, VectorLike, correlation_notices, read_covariances
-from .grouped import GroupedData, read_grouped
-from .labels import label_to_json, positions, sort_labels
+from .grouped import GroupedData
+from .labels import positions, sort_labels
 from .pooling import centred_moments, check_alike, pooled_moments
 from .variation import constant_items, constant_notices
 
@@ -36,13 +36,14 @@ class SampleMoments:
     groups
         Labels of the G groups as Python scalars, sorted; ``("all",)`` if the data are not grouped.
     n
-        (G,) complete rows per group; with ``missing="ml"`` rows with an answer.
+        (G,) complete rows per group; with ``missing="ml"`` rows with an answer, with ``"pairwise"`` those that have
+        both items of the rarest pair.
     means
         (G, p) means; zeros if they were not given.
     covariances
         (G, p, p) covariance matrices, divisor ``n`` (maximum likelihood).
     n_dropped
-        (G,) rows dropped per group because an item is missing; with ``missing="ml"`` because all are.
+        (G,) rows dropped per group because an item is missing; otherwise than listwise because all are.
     group
         Name of the grouping column; None if there is none.
     notices
@@ -51,7 +52,8 @@ class SampleMoments:
     has_means
         False if the means are not known.
     missing
-        ``"listwise"``: moments of complete rows; ``"ml"``: estimated by maximum likelihood from incomplete ones.
+        ``"listwise"``: moments of complete rows; ``"ml"``: estimated by maximum likelihood from incomplete ones;
+        ``"pairwise"``: each covariance from the rows that have both items.
     """
 
     items: tuple[str, ...]
@@ -104,13 +106,16 @@ class SampleMoments:
     ) -> SampleMoments:
         """Compute the moments of a table; parameters and errors are those of `GroupedData.from_frame`.
 
-        The table may be a part of the data, to be merged with others: an item that does not vary within a
-        group is told in the notices, and refused only when a model is fitted.
+        A lazy table of any size (polars, DuckDB, a pyarrow dataset or reader, Dask, PySpark) passes by once, in blocks,
+        and is never in memory as a whole. The table may also be a part of the data, to be merged with others: an item
+        that does not vary within a group is told in the notices, and refused only when a model is fitted.
 
         With ``missing="ml"`` no answer is dropped: means and covariances of every group are estimated by maximum
         likelihood from complete and incomplete rows (unrestricted normal model, EM algorithm), which is right if
-        answers are missing at random. Rows without any answer are dropped, and `min_size` counts the others. An
-        item, or a pair of items, that is never observed in a group is a `DataError`.
+        answers are missing at random. With ``"pairwise"`` each covariance is that of the rows which have both items:
+        quick, but right only if answers are missing completely at random, and a matrix need not be positive definite.
+        With both, rows without any answer are dropped, `min_size` counts the others, and an item, or a pair of items,
+        that is never observed in a group is a `DataError`.
 
         Examples
         --------
@@ -120,13 +125,9 @@ class SampleMoments:
         (array([[2.5, 1.5]]), array([[[1.25 , 0.625],
                 [0.625, 0.625]]]))
         """
-        from .missing import check_missing, read_moments
+        from .streaming.reading import table_moments
 
-        check_missing(missing)
-        if missing == "ml":
-            moments = read_moments(data, items, group, min_size=min_size)
-        else:
-            moments = cls.from_grouped(read_grouped(data, items, group, min_size=min_size))
+        moments = table_moments(data, items, group, min_size=min_size, missing=missing)
         notify(moments.notices)
         return moments
 
@@ -254,25 +255,27 @@ class SampleMoments:
             **pooled_moments(parts)._asdict(),
             group=next((part.group for part in parts if part.group is not None), None),
             has_means=all(part.has_means for part in parts),
-            missing="ml" if any(part.missing == "ml" for part in parts) else "listwise",
+            missing=next((part.missing for part in parts if part.missing != "listwise"), "listwise"),
         )
         history = dict.fromkeys(notice for part in parts for notice in part._history())
         return replace(pooled, notices=(*history, *pooled._current_notices()))
 
     def to_dict(self) -> dict[str, object]:
         """As plain data for JSON, labels with their type."""
+        return as_plain(self._account(), self.means, self.covariances)
+
+    def _account(self) -> dict[str, object]:
+        """All but the means and covariances, labels as they are."""
         return {
             "format": FORMAT,
             "version": VERSION,
             "items": list(self.items),
             "group": self.group,
-            "groups": [label_to_json(label) for label in self.groups],
+            "groups": self.groups,
             "n": self.n.tolist(),
             "n_dropped": self.n_dropped.tolist(),
             "has_means": self.has_means,
             "missing": self.missing,
-            "means": self.means.tolist(),
-            "covariances": self.covariances.tolist(),
             "notices": [notice_to_json(notice) for notice in self.notices],
         }
 
@@ -280,17 +283,20 @@ class SampleMoments:
     def from_dict(cls, content: object) -> SampleMoments:
         """Read what `to_dict` wrote; `DataError` if it is anything else."""
         moments = cls(**moments_fields(content))
-        return moments._at(positions(sort_labels(moments.groups), moments.groups))
+        labels = sort_labels(moments.groups)
+        return moments.renewed() if labels == moments.groups else moments._at(positions(labels, moments.groups))
 
     def save(self, path: str | Path) -> None:
-        """Write to a ``.json`` or ``.json.gz`` file in full precision, all of it or nothing.
+        """Write to a ``.json``, ``.json.gz`` or ``.parquet`` file in full precision, all of it or nothing.
+
+        Parquet is smaller and faster where groups are many; JSON can be read without any library.
 
         Raises
         ------
         OutputError
             If the suffix is another one or the file cannot be written.
         """
-        write_json(path, self.to_dict())
+        write_moments(path, self._account(), self.means, self.covariances)
 
     @classmethod
     def load(cls, path: str | Path) -> SampleMoments:
@@ -303,7 +309,7 @@ class SampleMoments:
         DataError
             If it holds something else than sample moments, or those of a newer version.
         """
-        return cls.from_dict(read_json(path))
+        return cls.from_dict(read_content(path))
 
     def _current_notices(self) -> tuple[Notice, ...]:
         """Return the notices that follow from the moments as they are."""
@@ -313,12 +319,12 @@ class SampleMoments:
     def _matrix_notices(self) -> tuple[Notice, ...]:
         constant = constant_items(self.means, self.covariances)
         return constant_notices(self.groups, self.n, self.items, constant) + singular_notices(
-            self.groups, self.n, self.covariances, constant
+            self.groups, self.n, self.covariances, constant, pairwise=self.missing == "pairwise"
         )
 
-    def _history(self) -> tuple[Notice, ...]:
+    def _history(self, current: tuple[Notice, ...] | None = None) -> tuple[Notice, ...]:
         """Return the notices that do not: what happened when the rows were read."""
-        current = self._current_notices()
+        current = self._current_notices() if current is None else current
         return tuple(notice for notice in self.notices if notice not in current)
 
     def _at(self, at: NDArray[np.int64]) -> SampleMoments:
@@ -333,7 +339,8 @@ class SampleMoments:
 
     def renewed(self) -> SampleMoments:
         """Bring the notices up to date."""
-        return self._renewed()
+        current = self._current_notices()
+        return replace(self, notices=self._history(current) + current)
 
     def _renewed(self, **changes: Any) -> SampleMoments:
         """Change fields and bring the notices up to date."""

@@ -17,7 +17,7 @@ from .grouped import open_rows, sort_rows
 if TYPE_CHECKING:
     from ..kernels.patterns import PatternTables
 
-__all__ = ["MissingPatterns", "read_patterns"]
+__all__ = ["MissingPatterns", "read_patterns", "require_coverage"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -27,6 +27,9 @@ Mask = NDArray[np.bool_]
 @dataclass(frozen=True, eq=False, repr=False)
 class MissingPatterns:
     """Rows with at least one answer, and the patterns in which answers are missing.
+
+    Of data that were streamed the patterns are known, and no rows: `codes`, `values`, `rows` and `pattern_of_row` are
+    empty.
 
     Attributes
     ----------
@@ -103,7 +106,7 @@ class MissingPatterns:
     def __repr__(self) -> str:
         """Sizes at a glance."""
         return (
-            f"MissingPatterns: {self.n_groups:,} groups, {len(self.items)} items, {len(self.values):,} of "
+            f"MissingPatterns: {self.n_groups:,} groups, {len(self.items)} items, {self.n.sum():,} of "
             f"{self.n_rows:,} rows, {len(self.pattern_n):,} patterns, {self.n_missing.sum():,} answers missing"
         )
 
@@ -161,7 +164,7 @@ def read_patterns(
     kept = sort_rows(table, usable, group, min_size, kind="usable")
     values, present = table.values[kept.rows], present[kept.rows]
     first = np.searchsorted(kept.codes, np.arange(len(kept.groups)))
-    _require_coverage(table.items, kept.groups, present, first)
+    require_coverage(table.items, kept.groups, _together(present, first))
     pattern_of_row, observed, pattern_group, pattern_n = _sort_patterns(present, kept.codes)
     means, covariances = _pattern_moments(values, observed, pattern_of_row, pattern_n)
     return MissingPatterns(
@@ -211,11 +214,18 @@ def _pattern_moments(values: Array, observed: Mask, pattern_of_row: Index, n: In
     return (means + left) * observed, covariances
 
 
-def _require_coverage(items: Sequence[str], groups: Sequence[Hashable], present: Mask, first: Index) -> None:
-    """Refuse groups in which an item, or a pair of items, is never observed."""
+def _together(present: Mask, first: Index) -> Array:
+    """Rows of each group that have both items, for every pair (G, p, p)."""
     counts = present.astype(float)
     ends = [*first[1:].tolist(), len(present)]
-    together = np.stack([counts[a:b].T @ counts[a:b] for a, b in zip(first.tolist(), ends, strict=True)])
+    return np.stack([counts[a:b].T @ counts[a:b] for a, b in zip(first.tolist(), ends, strict=True)])
+
+
+def require_coverage(items: Sequence[str], groups: Sequence[Hashable], together: Array) -> None:
+    """Raise `DataError` if an item, or a pair of items, is never observed in a group.
+
+    `together` (G, p, p) counts the rows that have both items of a pair.
+    """
     never = np.diagonal(together, axis1=1, axis2=2) == 0
     if never.any():
         found = [

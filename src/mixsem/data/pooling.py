@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, enumerate_briefly
+from ..threads import few_threads
 from .labels import positions, sort_labels
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def centred_moments(
     means = np.add.reduceat(values, starts, axis=0) / sizes
     centred = values - np.repeat(means, n, axis=0)
     left = np.add.reduceat(centred, starts, axis=0) / sizes
-    products = np.stack([centred[a:b].T @ centred[a:b] for a, b in pairwise((0, *ends.tolist()))])
+    with few_threads(values.shape[1]):
+        products = np.stack([centred[a:b].T @ centred[a:b] for a, b in pairwise((0, *ends.tolist()))])
     covariances = products / sizes[:, :, None] - left[:, :, None] * left[:, None, :]
     least, largest = (extreme.reduceat(values, starts, axis=0) for extreme in (np.minimum, np.maximum))
     varies = least < largest
@@ -120,11 +122,11 @@ def pooled_moments(parts: Sequence[SampleMoments]) -> PooledMoments:
 
 def _check_means(parts: Sequence[SampleMoments], at: Sequence[NDArray[np.int64]], shared: NDArray[np.bool_]) -> None:
     for part, g in zip(parts, at, strict=True):
-        if part.missing == "ml" and shared[g].any():
+        if part.missing != "listwise" and shared[g].any():
             labels = list(compress(part.groups, shared[g]))
             raise DataError(
                 f"parts of {enumerate_briefly(labels)} cannot be pooled: they were estimated from incomplete rows",
-                allowed="groups that are in one part only, where missing='ml' was used",
+                allowed=f"groups that are in one part only, where missing={part.missing!r} was used",
                 todo="put the rows of a group together first, or use complete rows (missing='listwise')",
             )
         if not part.has_means and shared[g].any():

@@ -19,6 +19,9 @@ __all__ = ["constant_items", "constant_notices", "refuse_numbered_rows", "requir
 # A standard deviation of so many units in the last place of the mean is what rounding leaves of no variation.
 ROUNDING = 4 * float(np.finfo(np.float64).eps)
 
+#: Squares of smaller standard deviations leave the range in which their products can be computed.
+SMALLEST = 1e-75
+
 
 #: Eigenvalues of a correlation matrix below this count as zero.
 SINGULAR = 1e-10
@@ -33,7 +36,7 @@ def constant_items(means: NDArray[np.float64], covariances: NDArray[np.float64])
     array([[ True, False]])
     """
     variances = np.diagonal(covariances, axis1=1, axis2=2)
-    constant: NDArray[np.bool_] = variances <= (ROUNDING * means) ** 2
+    constant: NDArray[np.bool_] = variances <= np.maximum(ROUNDING * np.abs(means), SMALLEST) ** 2
     return constant
 
 
