@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ArrowLayout", "ArrowSystem", "arrow_layout", "factorize"]
+__all__ = ["ArrowLayout", "ArrowRoot", "ArrowSystem", "arrow_layout", "factorize"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -89,6 +89,38 @@ class ArrowSystem:
         diagonal[shared] = np.diagonal(self.schur_inverse)
         diagonal[local[local >= 0]] = variance[local >= 0]
         return diagonal
+
+    def root(self) -> ArrowRoot:
+        """A square root of the inverse: what turns standard normal numbers into estimates drawn with it."""
+        return ArrowRoot(
+            self.layout, -self.local_inverse @ self.border, _root(self.local_inverse), _root(self.schur_inverse)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowRoot:
+    """A matrix R with R R' = H^-1, block by block: ``weights`` = -H_ll^-1 H_ls, and roots of the two inverses."""
+
+    layout: ArrowLayout
+    weights: Array  # (G, m, s)
+    local: Array  # (G, m, m)
+    shared: Array  # (s, s)
+
+    def times(self, z: Array) -> Array:
+        """R z, of shape (P,)."""
+        layout, local = self.layout, self.layout.local
+        own = np.where(local >= 0, z[np.maximum(local, 0)], 0.0)
+        product = np.empty(layout.n_free)
+        product[layout.shared] = x_shared = self.shared @ z[layout.shared]
+        x_local = np.einsum("gij,gj->gi", self.local, own) + self.weights @ x_shared
+        product[local[local >= 0]] = x_local[local >= 0]
+        return product
+
+
+def _root(V: Array) -> Array:
+    """Symmetric square roots of covariance matrices, negative eigenvalues (by rounding) taken for zero."""
+    values, vectors = np.linalg.eigh(0.5 * (V + V.swapaxes(-1, -2)))
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]) @ vectors.swapaxes(-1, -2))
 
 
 def arrow_layout(free: Index, n_free: int) -> ArrowLayout:

@@ -17,7 +17,7 @@ means, Phi_g is augmented by a constant and holds second moments about zero; int
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,6 +97,18 @@ class EMData:
     def moments(self, block: int) -> Array:
         """What the regressions of a block work on, shape (G, Q, Q): `Phi`, or what is left of it."""
         return self.partial[block] if self.partial else self.Phi
+
+    def of_groups(self, groups: slice) -> EMData:
+        """The same model with some groups only."""
+        return replace(
+            self,
+            Phi=self.Phi[groups],
+            n=self.n[groups],
+            constant=self.constant[groups],
+            floor=self.floor[groups],
+            partial=tuple(rest[groups] for rest in self.partial),
+            variance=None if self.variance is None else self.variance[groups],
+        )
 
 
 @dataclass(frozen=True, eq=False, slots=True)

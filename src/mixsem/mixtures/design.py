@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.linalg import qr
 
 from ..errors import DataError, OptionError
+from ..safe_formulas import refuse_large, refuse_unsafe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,12 +35,16 @@ class Design:
         Columns of each predictor, the intercept left out.
     specification
         How to make the same columns from other rows.
+    formula, frame
+        What it was made from.
     """
 
     X: Array
     columns: tuple[str, ...]
     terms: dict[str, tuple[int, ...]]
     specification: Any
+    formula: str
+    frame: pd.DataFrame
 
     def of(self, frame: pd.DataFrame) -> Array:
         """The same columns for other rows, shape (n, P)."""
@@ -60,9 +65,10 @@ def formula_variables(formula: object) -> tuple[Any, tuple[str, ...]]:
     allowed = "a right-hand side such as 'hdi + individualism', 'C(region) + log(gdp)' or 'hdi * individualism'"
     if not isinstance(formula, str):
         raise OptionError(f"formula={formula!r}", allowed=allowed, todo="give a text")
+    refuse_large(formula)
     try:
         parsed = Formula(formula.strip().removeprefix("~"))
-    except (FormulaicError, SyntaxError) as error:
+    except (FormulaicError, SyntaxError, RecursionError, MemoryError, ValueError) as error:
         raise OptionError(f"formula={formula!r} cannot be read: {_first_line(error)}", allowed=allowed) from error
     if hasattr(parsed, "lhs") or hasattr(parsed, "rhs"):
         raise OptionError(
@@ -70,6 +76,7 @@ def formula_variables(formula: object) -> tuple[Any, tuple[str, ...]]:
             allowed=allowed,
             todo="write predictors only: the outcome is the cluster",
         )
+    refuse_unsafe(parsed, formula)
     names = tuple(sorted(map(str, parsed.required_variables)))
     if not names:
         raise OptionError(f"formula={formula!r} names no variable", allowed=allowed)
@@ -119,7 +126,7 @@ def build_design(parsed: Any, frame: pd.DataFrame) -> Design:
                 f"the predictor {name} is the same in all {len(X)} groups", todo="take it out of the formula"
             )
     _require_rank(X, columns)
-    return Design(X, columns, terms, matrix.model_spec)
+    return Design(X, columns, terms, matrix.model_spec, str(parsed), frame)
 
 
 def _require_variable(values: pd.Series, name: str) -> None:

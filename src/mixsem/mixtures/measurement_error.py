@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from ..errors import UnsupportedModelError
 from ..factors.moments import positive_uniqueness
 from ..kernels.arrow import ArrowSystem, factorize
-from ..kernels.covariance import inverse_and_log_det, moment_jacobian
-from ..kernels.fourth_moments import normal_gamma, normal_weight
+from ..kernels.covariance import inverse_and_log_det
 from ..kernels.mapping import mapping_matrix
 from ..measurement.fit import BlockFit, MeasurementFit
 from ..model.loss import MaximumLikelihood
@@ -20,6 +19,9 @@ from ..model.matrices import LAMBDA, PSI, THETA
 __all__ = ["extra_variance", "influence_of_items"]
 
 Array = NDArray[np.float64]
+
+#: Groups whose sampling variances are added at a time.
+AT_A_TIME = 500
 
 
 class _Mapping(NamedTuple):
@@ -63,9 +65,7 @@ def extra_variance(step1: MeasurementFit, factors: tuple[str, ...], Phi: Array, 
         )
     S, n = step1.moments.select(step1.items).covariances, step1.moments.n.astype(float)
     influence = influence_of_items(step1, factors, C)
-    V = np.einsum("gjq,gqr,gir->ji", influence, _gammas(S) / n[:, None, None], influence, optimize=True)
-    counted = np.einsum("gjq,gqr,gir->ji", C, _gammas(Phi) / n[:, None, None], C, optimize=True)
-    return np.asarray(V - counted)
+    return _sampling_variance(influence, S, n) - _sampling_variance(C, Phi, n)
 
 
 def influence_of_items(step1: MeasurementFit, factors: tuple[str, ...], C: Array) -> Array:
@@ -81,8 +81,17 @@ def influence_of_items(step1: MeasurementFit, factors: tuple[str, ...], C: Array
     return influence
 
 
-def _gammas(matrices: Array) -> Array:
-    return np.stack([normal_gamma(matrix, meanstructure=False) for matrix in matrices])
+def _sampling_variance(C: Array, V: Array, n: Array) -> Array:
+    """Covariance matrix (J, J) of sum_g C_g vech(S_g), S_g the covariance matrices of n_g normal people around V_g.
+
+    Of tr(K_i S) and tr(K_j S) it is 2/n tr(K_i V K_j V). Some groups are added at a time, to bound memory.
+    """
+    total = np.zeros((C.shape[1], C.shape[1]))
+    for first in range(0, n.size, AT_A_TIME):
+        part = slice(first, first + AT_A_TIME)
+        KV = _symmetric(C[part], V.shape[-1]) @ V[part, None]
+        total += np.einsum("gips,gjsp->ij", KV * (2.0 / n[part])[:, None, None, None], KV, optimize=True)
+    return total
 
 
 def _is_mapped(step1: MeasurementFit) -> bool:
@@ -142,11 +151,14 @@ def _through_parameters(step1: MeasurementFit, block: BlockFit, S: Array, at: ND
     per_parameter = np.stack([model.add_up(sensitivity[:, j]) for j in range(J)])  # (J, P)
     solved = np.stack([system.solve(row) for row in per_parameter])  # (J, P)
     implied = model.implied(theta)
-    W = normal_weight(inverse_and_log_det(implied.Sigma).W, meanstructure=False)
-    Delta = moment_jacobian(model.entry_vectors(implied), False)
+    W = inverse_and_log_det(implied.Sigma).W[:, None]
+    entries = model.entry_vectors(implied)
     values = np.where(model.free[:, None, :] >= 0, solved[:, np.maximum(model.free, 0)].swapaxes(0, 1), 0.0)
+    # Delta' W_h d vech S is tr(W dSigma W dS) / 2, dSigma the change of the implied matrix that the values make.
+    half = (values * entries.c).swapaxes(1, 2)[..., None] * entries.u[:, :, None, :]  # (G, E, J, p)
+    change = np.einsum("gejp,geq->gjpq", half, entries.v, optimize=True)
     n = step1.moments.n.astype(float)
-    own = n[:, None, None] * np.einsum("gje,gqe,gqr->gjr", values, Delta, W, optimize=True)
+    own = n[:, None, None] * _packed(0.5 * W @ (change + change.swapaxes(-1, -2)) @ W)
     return _spread(own, [step1.items.index(name) for name in block.items], S.shape[-1])
 
 

@@ -24,10 +24,13 @@ from .step1_draws import measurement_draws, score_error
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PROPAGATION", "Method", "PropagatedPosterior", "known_propagated", "propagated_posterior"]
+__all__ = ["MOST_UNASKED", "PROPAGATION", "Method", "PropagatedPosterior", "known_propagated", "propagated_posterior"]
 
 Array = NDArray[np.float64]
 Method = Literal["integrated", "plug-in", "indicators", "deflated", "redrawn"]
+
+#: With more groups they are not computed without being asked: the time grows with their number, to minutes.
+MOST_UNASKED = 2000
 
 #: What each method is, for readers.
 PROPAGATION = {
@@ -170,7 +173,7 @@ def propagated_posterior(
 
 
 def known_propagated(fit: MixtureFit, seed: int | None = None) -> PropagatedPosterior | None:
-    """Propagated probabilities to show without being asked; None where there are none.
+    """Propagated probabilities to show without being asked; None where there are none, or they take long.
 
     Parameters
     ----------
@@ -179,6 +182,8 @@ def known_propagated(fit: MixtureFit, seed: int | None = None) -> PropagatedPost
     seed
         Seed; without one always the same, so that the same fit gives the same report.
     """
+    if len(fit.groups) > MOST_UNASKED:
+        return None
     try:
         return propagated_posterior(fit, seed=1 if seed is None else seed)
     except (UnsupportedModelError, np.linalg.LinAlgError):

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..factors.moments import FactorMoments, positive_uniqueness
+from ..kernels.arrow import ArrowRoot
 from ..kernels.mapping import mapping_matrix
 from ..kernels.plain_posterior import model_matrices
 from ..measurement.bayes_fit import BayesianFit
-from ..measurement.fit import MeasurementFit
+from ..measurement.fit import BlockFit, MeasurementFit
 from ..model.matrices import LAMBDA, THETA
 
 __all__ = ["measurement_draws", "score_error"]
@@ -72,23 +73,25 @@ def measurement_draws(moments: FactorMoments, n: int, rng: np.random.Generator) 
 
 def _normal_draws(step1: MeasurementFit, n: int, rng: np.random.Generator) -> Iterator[tuple[Array, Array]]:
     """Lambda and Theta of all groups around the estimates; a block without standard errors stays where it is."""
-    parameters = []
-    for block in step1.blocks:
-        vcov = np.asarray(block.vcov)
-        z = rng.standard_normal((n, block.coef.size))
-        if not np.isfinite(vcov).all():
-            vcov = np.zeros_like(vcov)
-        values, vectors = np.linalg.eigh(0.5 * (vcov + vcov.T))
-        parameters.append(block.coef + (z * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
-    for t in range(n):
+    roots = [_root(block) for block in step1.blocks]
+    for _ in range(n):
         Lambda, Theta = np.zeros_like(step1.Lambda), np.zeros_like(step1.Theta)
-        for block, theta in zip(step1.blocks, parameters, strict=True):
+        for block, root in zip(step1.blocks, roots, strict=True):
+            theta = block.coef if root is None else block.coef + root.times(rng.standard_normal(block.coef.size))
             i = np.array([step1.items.index(name) for name in block.items])
             q = np.array([step1.factors.index(name) for name in block.factors])
-            Lambda[:, i[:, None], q] = block.model.values_of(LAMBDA, theta[t])
-            change = block.model.values_of(THETA, theta[t]) - block.model.values_of(THETA, block.coef)
+            Lambda[:, i[:, None], q] = block.model.values_of(LAMBDA, theta)
+            change = block.model.values_of(THETA, theta) - block.model.values_of(THETA, block.coef)
             Theta[:, i[:, None], i] = block.Theta + change
         yield Lambda, Theta
+
+
+def _root(block: BlockFit) -> ArrowRoot | None:
+    """A square root of the covariance matrix of a block's parameters, group by group; None where there is none."""
+    system = block.optimum.system
+    if system is None or not (np.isfinite(system.local_inverse).all() and np.isfinite(system.schur_inverse).all()):
+        return None
+    return system.root()
 
 
 def _posterior_draws(step1: BayesianFit, n: int) -> Iterator[tuple[Array, Array]]:

@@ -141,15 +141,15 @@ def compile_constraints(table: ParameterTable, model: ModelMap) -> Constraints:
     index: dict[str, int] = {}
     fixed: dict[str, float] = {}
     for e, row in enumerate(table.rows):
-        for g in range(model.n_groups):
-            at = int(model.free[g, e])
-            if at >= 0:
-                lower[at] = max(lower[at], row.lower[g])
-                upper[at] = min(upper[at], row.upper[g])
-            if row.label[g] and at >= 0:
-                index[row.label[g]] = at
-            elif row.label[g]:
-                fixed[row.label[g]] = float(model.fixed[g, e])
+        free = model.free[:, e]
+        used = free >= 0
+        np.maximum.at(lower, free[used], np.array(row.lower)[used])
+        np.minimum.at(upper, free[used], np.array(row.upper)[used])
+        for g, label in enumerate(row.label):
+            if label and used[g]:
+                index[label] = int(free[g])
+            elif label:
+                fixed[label] = float(model.fixed[g, e])
     labels = {label: index[root] for label, root in table.aliases.items() if root in index}
     values = {label: fixed[root] for label, root in table.aliases.items() if root in fixed}
     return Constraints(

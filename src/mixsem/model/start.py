@@ -100,7 +100,7 @@ def _loadings(model: ModelMap, pooled: Array) -> Array:
         if not fixed and len(entries) == 1:
             loadings[marker, q] = np.sqrt(0.8 * pooled[marker, marker])
         elif not fixed:  # unit variance: put the scale into the loadings
-            loadings[:, q] *= np.sqrt(max(_pooled_variance(pooled, loadings[:, q]), 1e-3))
+            loadings[:, q] *= np.sqrt(max(float(_pooled_variance(pooled, loadings[:, q])), 1e-3))
         for e in entries:
             if model.free[0, e] < 0:
                 loadings[model.row[e], q] = model.fixed[0, e]
@@ -124,12 +124,12 @@ def _ratio(S: Array, items: list[int], item: int, marker: int) -> float:
     return bounded * float(scale[item] / scale[marker])
 
 
-def _pooled_variance(S: Array, loading: Array) -> float:
-    """Least squares estimate of a factor's variance from the off-diagonal covariances of its items."""
+def _pooled_variance(S: Array, loading: Array) -> Array:
+    """Least squares estimates of a factor's variance from the off-diagonal covariances of its items, shape (...)."""
     outer = np.outer(loading, loading)
     np.fill_diagonal(outer, 0.0)
     weight = float((outer**2).sum())
-    return float((outer * S).sum() / weight) if weight > 0 else 0.0
+    return np.asarray((outer * S).sum(axis=(-2, -1)) / weight if weight > 0 else np.zeros(S.shape[:-2]))
 
 
 def _factor_variances(loadings: Array, S: Array, units: Index) -> Array:
@@ -139,8 +139,7 @@ def _factor_variances(loadings: Array, S: Array, units: Index) -> Array:
         items = np.flatnonzero(loading)
         squared = loading[items] ** 2
         ceiling = (np.diagonal(S, axis1=1, axis2=2)[:, items] / squared).max(axis=1, initial=1e-6)
-        estimate = np.array([_pooled_variance(S_g, loading) for S_g in S])
-        phi[:, q] = np.clip(estimate, 0.05 * ceiling, 0.95 * ceiling)
+        phi[:, q] = np.clip(_pooled_variance(S, loading), 0.05 * ceiling, 0.95 * ceiling)
     for item, q in units.T:
         phi[:, q] = S[:, item, item]
     return phi

@@ -30,6 +30,9 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
+#: So many groups are fitted one by one at a time.
+ALONE = 64
+
 
 @dataclass(frozen=True, slots=True)
 class EMSettings:
@@ -49,11 +52,16 @@ class EMSettings:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class EMState:
-    """All starts at one moment: z, shape (s, k, g); pi, (s, k); beta, (s, k, R); residuals; log L and counts, (s,)."""
+    """All starts at one moment: z, shape (s, k, g); pi, (s, k); beta, (s, k, R); log L and counts, (s,).
+
+    `products` are the residual products at `beta`, which the M-step needs for the residual matrices and the next E-step
+    for the densities.
+    """
 
     z: Array
     pi: Array
     beta: Array
+    products: tuple[Array, ...]
     residuals: tuple[Residuals, ...]
     loglik: Array
     iterations: NDArray[np.int64]
@@ -66,6 +74,7 @@ class EMState:
             self.z[which],
             self.pi[which],
             self.beta[which],
+            tuple(product[which] for product in self.products),
             residuals,
             self.loglik[which],
             self.iterations[which],
@@ -76,22 +85,32 @@ class EMState:
 def own_coefficients(data: EMData) -> tuple[Array, tuple[Array, ...]]:
     """Each group's own regressions and residual products: the path model fitted to one group, shape (G, R).
 
+    Every group is a cluster of its own. A few groups are fitted at a time, so that neither time nor memory grows with
+    the square of their number.
+    """
+    alone = replace(data, by_group=True, equal=np.zeros_like(data.equal))
+    parts = [_one_by_one(alone.of_groups(slice(first, first + ALONE))) for first in range(0, data.n.size, ALONE)]
+    beta, products = zip(*parts, strict=True)
+    return np.concatenate(beta), tuple(np.concatenate(block) for block in zip(*products, strict=True))
+
+
+def _one_by_one(data: EMData) -> tuple[Array, tuple[Array, ...]]:
+    """The path model fitted to each of some groups.
+
     Iterated to convergence only where residuals covary (then the weights matter); else one step is exact.
     """
     n_groups = data.n.size
-    alone = replace(data, by_group=True, equal=np.zeros_like(data.equal))
-    z = np.eye(n_groups)[None]
-    state = start_from(alone, z, initial_weights(data, n_groups))
+    state = start_from(data, np.eye(n_groups)[None], initial_weights(data, n_groups))
     if any(len(block) > 1 for block in data.blocks):
+        ridge = _ridge(data)
         for _ in range(200):
-            moved = _update(alone, state)
+            moved = _update(data, state, ridge)
             change = np.abs(moved.beta - state.beta).max()
             state = moved
             if change < 1e-10:
                 break
-    products = residual_products(alone, state.beta)
     index = np.arange(n_groups)
-    return state.beta[0], tuple(E[0, index, index] for E in products)
+    return state.beta[0], tuple(E[0, index, index] for E in state.products)
 
 
 def initial_weights(data: EMData, n_clusters: int) -> tuple[Residuals, ...]:
@@ -116,12 +135,14 @@ def start_from(data: EMData, z: Array, weights: tuple[Residuals, ...]) -> EMStat
     """The state after a first M-step from given responsibilities z, shape (s, k, g)."""
     H, h = normal_equations(data, z, weights)
     beta = coefficient_update(data, H, h, np.zeros(h.shape), _ridge(data))
-    residuals = residual_matrices(data, residual_products(data, beta), z)
+    products = residual_products(data, beta)
+    residuals = residual_matrices(data, products, z)
     n_starts = z.shape[0]
     return EMState(
         z,
         z.mean(axis=2),
         beta,
+        products,
         residuals,
         np.full(n_starts, -np.inf),
         np.zeros(n_starts, dtype=np.int64),
@@ -136,9 +157,9 @@ def run_em(data: EMData, state: EMState, settings: EMSettings) -> EMState:
     """
     active = np.arange(state.loglik.size)
     parts: list[tuple[NDArray[np.int64], EMState]] = []
-    current = state
+    current, ridge = state, _ridge(data)
     for iteration in range(1, settings.max_iterations + 1):
-        moved = _update(data, current)
+        moved = _update(data, current, ridge)
         done = np.abs(moved.loglik - current.loglik) < settings.tolerance
         current = replace(moved, iterations=moved.iterations + 1, converged=done)
         if iteration == settings.max_iterations:
@@ -152,21 +173,19 @@ def run_em(data: EMData, state: EMState, settings: EMSettings) -> EMState:
     return _stack([part for _, part in parts]).take(order)
 
 
-def _update(data: EMData, state: EMState) -> EMState:
+def _update(data: EMData, state: EMState, ridge: Array) -> EMState:
     """One iteration: E-step with the current regressions, then M-step for pi, B and Psi."""
-    products = residual_products(data, state.beta)
-    z, loglik = responsibilities(class_log_densities(data, products, state.residuals), state.pi)
+    z, loglik = responsibilities(class_log_densities(data, state.products, state.residuals), state.pi)
     H, h = normal_equations(data, z, state.residuals)
-    beta = coefficient_update(data, H, h, state.beta, _ridge(data))
-    residuals = residual_matrices(data, residual_products(data, beta), z)
-    return EMState(z, z.mean(axis=2), beta, residuals, loglik, state.iterations, state.converged)
+    beta = coefficient_update(data, H, h, state.beta, ridge)
+    products = residual_products(data, beta)
+    residuals = residual_matrices(data, products, z)
+    return EMState(z, z.mean(axis=2), beta, products, residuals, loglik, state.iterations, state.converged)
 
 
 def settle(data: EMData, state: EMState) -> EMState:
     """A last E-step, so that z and log L belong to the final regressions and residuals."""
-    z, loglik = responsibilities(
-        class_log_densities(data, residual_products(data, state.beta), state.residuals), state.pi
-    )
+    z, loglik = responsibilities(class_log_densities(data, state.products, state.residuals), state.pi)
     return replace(state, z=z, loglik=loglik)
 
 
@@ -191,6 +210,7 @@ def _stack(states: list[EMState]) -> EMState:
         np.concatenate([s.z for s in states]),
         np.concatenate([s.pi for s in states]),
         np.concatenate([s.beta for s in states]),
+        tuple(np.concatenate(block) for block in zip(*(s.products for s in states), strict=True)),
         residuals,
         np.concatenate([s.loglik for s in states]),
         np.concatenate([s.iterations for s in states]),

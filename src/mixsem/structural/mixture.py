@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,9 @@ from ..errors import Notice, OptionError, UnusedFactorWarning, notify
 from ..factors.moments import FactorMoments
 from ..kernels.mixture import EMData
 from ..options import Names, as_names, require_progress
+from .ascent import ascend
 from .checks import mixture_notices
-from .em import EMSettings, EMState, initial_weights, own_coefficients, run_em, settle, start_from
+from .em import EMSettings, EMState, own_coefficients
 from .fit import SAME_SOLUTION, MixtureFit, StartRecord
 from .observed import observed_log_likelihood
 from .options import check_options, cluster_numbers
@@ -29,9 +31,6 @@ __all__ = ["StructuralMixture", "assemble_fit", "em_data", "path_matrices"]
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
-
-#: Starts advance together in batches whose arrays hold about this many densities, to bound memory.
-BATCH = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -210,27 +209,17 @@ def _best_start(
     rng = np.random.default_rng(None if seed is None else [seed, k])
     z = starting_partitions(spec.start, moments.groups, k, spec.n_starts, rng)
     settings = EMSettings(spec.tolerance, spec.max_iterations)
-    weights = initial_weights(data, k)
-    size = max(1, BATCH // (k * data.n.size))
-    best: EMState | None = None
-    ends: list[EMState] = []
-    for first in range(0, z.shape[0], size):
-        ended = settle(data, run_em(data, start_from(data, z[first : first + size], weights), settings))
-        top = ended.take(np.array([ended.loglik.argmax()]))
-        best = top if best is None or top.loglik[0] > best.loglik[0] else best
-        ends.append(ended)
-        if progress is not None:
-            progress(f"k = {k}", min(first + size, z.shape[0]), z.shape[0])
-    assert best is not None  # there is at least one start
+    ends = ascend(data, z, settings, None if progress is None else partial(progress, f"k = {k}"))
+    best = ends.best
     if isinstance(spec.start, str):
         best = split_and_merge(data, own, best, settings, rng, SAME_SOLUTION)
     best = sharpen(data, best, settings)
     record = StartRecord(
-        logliks=np.concatenate([e.loglik for e in ends]),
-        iterations=np.concatenate([e.iterations for e in ends]),
+        logliks=ends.logliks,
+        iterations=ends.iterations,
         converged=bool(best.converged[0]),
         best=float(best.loglik[0]),
-        solutions=distinct_solutions(ends, SAME_SOLUTION),
+        solutions=distinct_solutions(ends.logliks, ends.clusters, SAME_SOLUTION),
     )
     return best, record
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.mixture import EMData
-from .em import EMSettings, EMState, initial_weights, run_em, settle, start_from
+from .ascent import ascend
+from .em import EMSettings, EMState
 
 __all__ = ["split_and_merge"]
 
@@ -50,16 +51,14 @@ def split_and_merge(
     if k == 1:
         return best
     for _ in range(ROUNDS):
-        z = _moves(best.z[0], own, data.n, rng)
-        ended = settle(data, run_em(data, start_from(data, z, initial_weights(data, k)), settings))
-        top = ended.take(np.array([ended.loglik.argmax()]))
+        top = ascend(data, _moves(best.z[0], own, data.n, rng), settings).best
         if not top.loglik[0] > best.loglik[0] + better:
             return best
         best = top
     return best
 
 
-def _moves(z: Array, own: Array, n: Array, rng: np.random.Generator) -> Array:
+def _moves(z: Array, own: Array, n: Array, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Partitions one move away from the modal one: merge a and b, split c (which may be the merged one)."""
     k = z.shape[0]
     modal = z.argmax(axis=0)
@@ -76,7 +75,7 @@ def _moves(z: Array, own: Array, n: Array, rng: np.random.Generator) -> Array:
     chosen = np.array(partitions)
     if len(partitions) > MOVES:
         chosen = chosen[np.sort(rng.choice(len(partitions), MOVES, replace=False))]
-    return (chosen[:, None, :] == np.arange(k)[None, :, None]).astype(float)
+    return np.asarray(chosen[:, None, :] == np.arange(k)[None, :, None])
 
 
 def _halves(members: NDArray[np.int64], own: Array, n: Array, rng: np.random.Generator) -> list[NDArray[np.int64]]:

@@ -99,8 +99,9 @@ def sharpen(data: EMData, state: EMState, settings: EMSettings) -> EMState:
     solved = root(lambda point: likelihood.evaluate(point)[1], x, method="hybr", options={"xtol": 1e-14})
     x = _better(likelihood, x, solved.x)
     beta, pi = likelihood.unpack(x)
-    residuals = residual_matrices(data, residual_products(data, beta), None)
-    return settle(data, replace(state, pi=pi, beta=beta, residuals=residuals))
+    products = residual_products(data, beta)
+    residuals = residual_matrices(data, products, None)
+    return settle(data, replace(state, pi=pi, beta=beta, products=products, residuals=residuals))
 
 
 def _negative(likelihood: ProfileLikelihood) -> Callable[[Array], tuple[float, Array]]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .em import EMState
-
 __all__ = ["LocalSolution", "distinct_solutions"]
+
+Array = NDArray[np.float64]
 
 #: So many solutions are kept, the best ones.
 KEPT = 10
@@ -35,23 +34,23 @@ class LocalSolution:
     n_starts: int
 
 
-def distinct_solutions(ends: Sequence[EMState], same: float) -> tuple[LocalSolution, ...]:
+def distinct_solutions(logliks: Array, clusters: NDArray[np.integer], same: float) -> tuple[LocalSolution, ...]:
     """The best solutions of all starts, the best first; costs one sort.
 
     Parameters
     ----------
-    ends
-        How batches of starts ended.
+    logliks
+        log L that each start reached, shape (s,).
+    clusters
+        Modal cluster of every group in each start, numbered from 0, shape (s, G).
     same
         Solutions whose log L differ by no more than this are the same one.
     """
-    logliks = np.concatenate([end.loglik for end in ends])
-    modal = np.concatenate([end.z.argmax(axis=1) for end in ends])
     order = np.argsort(-logliks, kind="stable")
     first = np.concatenate([[True], -np.diff(logliks[order]) > same])
     number = np.cumsum(first) - 1
     counts = np.bincount(number)
     return tuple(
-        LocalSolution(float(logliks[s]), modal[s].astype(np.int64), int(counts[i]))
+        LocalSolution(float(logliks[s]), clusters[s].astype(np.int64), int(counts[i]))
         for i, s in enumerate(order[first][:KEPT])
     )

@@ -17,8 +17,8 @@ Start = str | Mapping[Hashable, int] | Sequence[int] | Array
 
 def starting_partitions(
     start: Start, groups: Sequence[Hashable], k: int, n_starts: int, rng: np.random.Generator
-) -> Array:
-    """Starting responsibilities, shape (s, K, G).
+) -> Array | NDArray[np.bool_]:
+    """Starting responsibilities, or whether a group belongs to a cluster (many starts are large), shape (s, K, G).
 
     Parameters
     ----------
@@ -51,12 +51,12 @@ def starting_partitions(
     return _given(start, groups, k)[None]
 
 
-def _hard(n_groups: int, k: int, n_starts: int, rng: np.random.Generator) -> Array:
+def _hard(n_groups: int, k: int, n_starts: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Random partitions; the first k groups of a random order make sure that no cluster is empty."""
     cluster = rng.integers(k, size=(n_starts, n_groups))
     order = np.argsort(rng.random((n_starts, n_groups)), axis=1)[:, :k]
     np.put_along_axis(cluster, order, np.arange(k)[None, :], axis=1)
-    return (cluster[:, None, :] == np.arange(k)[None, :, None]).astype(float)
+    return np.asarray(cluster.astype(np.min_scalar_type(k))[:, None, :] == np.arange(k)[None, :, None])
 
 
 def _given(start: Start, groups: Sequence[Hashable], k: int) -> Array:

@@ -33,7 +33,7 @@ def parse_expression(text: str) -> Expression:
     """
     found = list(statements(text))
     if not found:
-        raise ModelSyntaxError("the expression is empty", text=text, line=1, column=1)
+        raise ModelSyntaxError("the expression is empty", text=text, line=1, column=1, allowed="one, such as 'a * b'")
     cursor = Cursor(text, found[0])
     expression = read_sum(cursor)
     if cursor.token.kind != "end":

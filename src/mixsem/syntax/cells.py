@@ -78,8 +78,12 @@ def oriented(key: Key, variables: Sequence[str]) -> Key:
 def build_grid(syntax: ModelSyntax, groups: Sequence[Hashable], variables: Variables, defaults: Defaults) -> Grid:
     """Write out the model of every group, defaults included, and lay the groups side by side."""
     _require_known_blocks(syntax, groups)
-    models = []
+    models: list[dict[Key, Cell]] = []
+    alike = not any(_of_one_group(term) for term in syntax.terms)
     for g, group in enumerate(groups):
+        if alike and g > 1:  # defaults tell the first group from the others, and nothing else does
+            models.append(models[1])
+            continue
         written = _written(syntax, g, groups, variables.names)
         _require_complete(variables, written, group)
         models.append({**written, **dict(defaults.cells(variables, written, first=g == 0))})
@@ -87,6 +91,11 @@ def build_grid(syntax: ModelSyntax, groups: Sequence[Hashable], variables: Varia
     keys |= dict.fromkeys(key for model in models for key in model)
     absent = Cell(fixed=0.0, exists=False)
     return {key: tuple(model.get(key, absent) for model in models) for key in keys}
+
+
+def _of_one_group(term: Term) -> bool:
+    """Whether a term means something else in another group."""
+    return term.block is not None or any(len(values) != 1 for values in term.modifiers.given.values())
 
 
 def _written(syntax: ModelSyntax, g: int, groups: Sequence[Hashable], variables: Sequence[str]) -> dict[Key, Cell]:

@@ -88,7 +88,7 @@ class Expression(ABC):
         except ModelError:
             raise
         except (ArithmeticError, ValueError) as error:
-            raise ModelError(f"{self} has no finite value: {error}") from error
+            raise ModelError(f"{self} has no finite value: {error}", allowed="arithmetic that has a result") from error
 
     @property
     def _binding(self) -> int:

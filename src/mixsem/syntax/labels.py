@@ -92,12 +92,17 @@ def tie(grid: Grid, constraints: Iterable[Constraint], variables: Sequence[str],
                 values.append((label, value))
             case first, second:
                 ties.join(first, str(second))
-    merged = {key: tuple(replace(cell, label=ties.root(cell.label)) for cell in cells) for key, cells in grid.items()}
+    merged = {key: tuple(_renamed(cell, ties.root(cell.label)) for cell in cells) for key, cells in grid.items()}
     return Tied(
         _agree(merged, [(ties.root(label), value) for label, value in values]),
         {label: ties.root(label) for label in sorted(labels)},
         tuple(rest),
     )
+
+
+def _renamed(cell: Cell, label: str) -> Cell:
+    """The cell under another label; itself, which costs nothing with thousands of groups, if it is the same."""
+    return cell if cell.label == label else replace(cell, label=label)
 
 
 def _apply_equal(grid: Grid, ties: _Ties, variables: Sequence[str]) -> Grid:
@@ -202,6 +207,8 @@ def _follow(cell: Cell, shared: Mapping[str, Cell]) -> Cell:
     if not cell.label:
         return cell
     common = shared[cell.label]
+    if (cell.fixed, cell.start, cell.lower, cell.upper) == (common.fixed, common.start, common.lower, common.upper):
+        return cell
     return replace(cell, fixed=common.fixed, start=common.start, lower=common.lower, upper=common.upper)
 
 
