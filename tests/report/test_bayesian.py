@@ -204,7 +204,7 @@ def test_the_report(ml: MixtureSelection, mg: MixtureSelection, tmp_path: Path) 
         assert len(page.ids) == len(set(page.ids)) and "measurement" in page.ids
         for part in (
             *said,
-            f"mixsem.{model}",
+            "Bayesian confirmatory factor analysis",
             "2 chains of 100 draws per block after 150 of warm-up",
             "Diagnostics of the draws",
             "Bayesian fit",

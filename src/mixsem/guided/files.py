@@ -10,11 +10,11 @@ from ..mixed.inference.ddf import inference_of, is_generalised
 from ..report.generalised_report import (
     GeneralisedResults,
     generalised_code,
-    generalised_references,
     write_generalised,
 )
+from ..report.methods.mixed import generalised_methods, linear_methods
 from ..report.mixed_record import mixed_code
-from ..report.mixed_report import reference_section, write_mixed
+from ..report.mixed_report import write_mixed
 from ..report.mixed_results import Limits, MixedResults, mixed_results
 from .subject import may_profile
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from ..mixed.fit import MixedFit
     from ..mixed.generalised.fit import GeneralisedFit
     from ..mixed.require import AnyFit
-    from ..report.page import Section
+    from ..report.methods import MethodsText
 
-__all__ = ["code_of", "references_of", "told_of", "write_files"]
+__all__ = ["code_of", "methods_of", "told_of", "write_files"]
 
 
 def told_of(fit: AnyFit, results: GeneralisedResults | None = None) -> MixedResults:
@@ -59,9 +59,11 @@ def code_of(results: MixedResults, source: str) -> str:
     return generalised_code(_generalised(results), source)
 
 
-def references_of(results: MixedResults) -> Section:
-    """The sources of the methods that were used."""
-    return reference_section(results) if _is_linear(results) else generalised_references()
+def methods_of(results: MixedResults) -> MethodsText:
+    """How the fit was made, for a methods section."""
+    if _is_linear(results):
+        return linear_methods(results.fit, results.inference, results.limits)
+    return generalised_methods(cast("GeneralisedFit", results.fit), results.limits == "profile")
 
 
 def write_files(results: MixedResults, folder: str | Path, *, title: str, page: str) -> dict[str, Path]:

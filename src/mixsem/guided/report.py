@@ -13,7 +13,7 @@ from ..report.page import Section, definitions, html_page, paragraph, table_box
 from ..report.table import Table
 from ..report.values import escape_html, one_line
 from .figures import drawn, figure_plans
-from .files import code_of, references_of, write_files
+from .files import code_of, methods_of, write_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,8 +97,8 @@ class GuidedReport:
         sections = [Section(part.name, part.title, "".join(map(_html, part.items))) for part in self.parts]
         sections.append(Section("figures", "Figures", "".join(map(drawn, figure_plans(fit)))))
         reproduced = reproduction_section(self.code, self.command)
-        sections += [] if reproduced is None else [reproduced]
-        sections.append(references_of(self.results))
+        methods, references = methods_of(self.results).sections()
+        sections += [methods, *([] if reproduced is None else [reproduced]), references]
         return html_page(self.heading, head, sections, f"Made with mixsem {escape_html(__version__)}.")
 
     @property

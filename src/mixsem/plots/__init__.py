@@ -1,7 +1,7 @@
 """Figures, each with a twin that returns the data it draws.
 
 Without `ax` (or `figure`) a function makes a matplotlib Figure of its own, which opens no window, shows itself in a
-notebook and is saved with ``figure.savefig(...)``; with it, the function draws there and returns it.
+notebook and is saved with `save_svg` or ``figure.savefig(...)``; with it, the function draws there and returns it.
 """
 
 from .caterpillar import caterpillar, caterpillar_data
@@ -9,6 +9,7 @@ from .clusters import clusters, clusters_data
 from .coefficients import coefficients, coefficients_data
 from .comembership import comembership, comembership_data
 from .criteria import criteria, criteria_data
+from .diagram import diagram, diagram_data
 from .forest import forest, forest_data
 from .icc import icc, icc_data
 from .invariance import invariance, invariance_data
@@ -22,6 +23,7 @@ from .prior_variance import prior_variance, prior_variance_data
 from .qq import qq, qq_data
 from .ranks import ranks, ranks_data
 from .reliability import reliability, reliability_data
+from .saving import save_svg
 from .selection import selection, selection_data
 from .shrinkage import shrinkage, shrinkage_data
 from .study import study_interactions, study_interactions_data
@@ -41,6 +43,8 @@ __all__ = [
     "comembership_data",
     "criteria",
     "criteria_data",
+    "diagram",
+    "diagram_data",
     "forest",
     "forest_data",
     "icc",
@@ -67,6 +71,7 @@ __all__ = [
     "ranks_data",
     "reliability",
     "reliability_data",
+    "save_svg",
     "selection",
     "selection_data",
     "shrinkage",

@@ -26,6 +26,8 @@ Array = NDArray[np.float64]
 GAP = 0.7  # between two regressions, in rows
 #: An estimate this many times as far from its cluster as four fifths of the groups are is wild.
 FENCE = 3.5
+#: Above so many points they are drawn as one picture, smaller and paler: each as a shape of its own makes files large.
+MOST_SHAPES = 1500
 #: Share of the axis that may be added at each end to take in wild estimates.
 ROOM = 0.5
 
@@ -37,8 +39,8 @@ def clusters(fit: MixtureFit, *, ax: Axes) -> Axes: ...
 def clusters(fit: MixtureFit, *, ax: Axes | None = None) -> Figure | Axes:
     """Draw each cluster's regressions and, behind them, the estimate of each of its groups by itself.
 
-    A point is one group, larger for more people and paler the less certain its cluster. Estimates of single groups
-    far outside stand as arrowheads at the edge.
+    A point is one group, larger for more people and paler the less certain its cluster; thousands of points are
+    smaller, and one picture in SVG files. Estimates of single groups far outside stand as arrowheads at the edge.
 
     Parameters
     ----------
@@ -68,7 +70,14 @@ def clusters(fit: MixtureFit, *, ax: Axes | None = None) -> Figure | Axes:
     names = list(dict.fromkeys(data["regression"]))
     row = data["regression"].map(names.index) * (fit.k + GAP) + data["cluster"] - 1
     outside = sum(
-        _draw_cluster(axes, data[data["cluster"] == c], row[data["cluster"] == c], c, limits)
+        _draw_cluster(
+            axes,
+            data[data["cluster"] == c],
+            row[data["cluster"] == c],
+            c,
+            limits,
+            int((data["level"] == "group").sum()),
+        )
         for c in range(1, fit.k + 1)
     )
     _finish(axes, fit, limits, outside)
@@ -151,14 +160,18 @@ def _usual(distance: Array) -> float:
     return float(np.quantile(distance, 0.8, method="lower"))
 
 
-def _draw_cluster(ax: Axes, data: pd.DataFrame, row: pd.Series, cluster: int, limits: tuple[float, float]) -> int:
-    """One cluster's values of all regressions and its groups; returns how many estimates lie outside."""
+def _draw_cluster(
+    ax: Axes, data: pd.DataFrame, row: pd.Series, cluster: int, limits: tuple[float, float], n_points: int
+) -> int:
+    """One cluster's values of all regressions and its groups, of `n_points`; returns how many lie outside."""
     (low, high), color = limits, cluster_color(cluster)
     single = (data["level"] == "group").to_numpy()
     groups, y = data[single], row.to_numpy(dtype=float)
     x = groups["estimate"].to_numpy(dtype=float)
     size = 6 + 40 * np.sqrt(groups["n"].to_numpy(dtype=float) / 2500.0).clip(0, 1)
     alpha = 0.15 + 0.35 * groups["probability"].to_numpy(dtype=float)
+    crowd = min(1.0, (MOST_SHAPES / max(n_points, 1)) ** 0.5)
+    size, alpha = np.maximum(size * crowd, 1.5), alpha * max(crowd, 0.35)
     colors = np.column_stack([np.tile(color, (x.size, 1)), alpha])
     inside = (x >= low) & (x <= high)
     spread = y[single].copy()
@@ -166,7 +179,7 @@ def _draw_cluster(ax: Axes, data: pd.DataFrame, row: pd.Series, cluster: int, li
         spread[y[single] == at] += _spread(x[y[single] == at])
     ax.scatter(
         x[inside], spread[inside], s=size[inside], color=colors[inside], linewidth=0, zorder=2,
-        gid=f"groups-of-cluster-{cluster}",
+        gid=f"groups-of-cluster-{cluster}", rasterized=n_points > MOST_SHAPES,
     )  # fmt: skip
     for edge, beyond, arrow in ((low, x < low, "<"), (high, x > high, ">")):
         if beyond.any():

@@ -17,7 +17,7 @@ from .style import new_figure, text_width, wrap
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["draw_equations", "equation_paths_data"]
+__all__ = ["draw_equations", "equation_paths_data", "require_no_circle"]
 
 #: Groups that are drawn unless others are named.
 SHOWN = 6
@@ -42,7 +42,7 @@ def draw_equations(
     nodes = list(dict.fromkeys([*data["predictor"], *data["outcome"]]))
     first = data[data["group"] == fit.groups[0]]
     edges = [(nodes.index(a), nodes.index(b)) for a, b in zip(first["predictor"], first["outcome"], strict=True)]
-    _require_no_circle(len(nodes), edges)
+    require_no_circle(len(nodes), edges)
     names = [wrap(node, 13) for node in nodes]
     several = len(fit.groups) > 1
     n = dict(zip(fit.groups, fit.data.moments.n.tolist(), strict=True))
@@ -97,14 +97,14 @@ def _chosen(fit: SEMFit, groups: Sequence[Hashable] | None) -> list[Hashable]:
     return chosen
 
 
-def _require_no_circle(n_nodes: int, edges: Sequence[tuple[int, int]]) -> None:
+def require_no_circle(n_nodes: int, edges: Sequence[tuple[int, int]]) -> None:
     """Causes stand left of effects, so there must be an order."""
     left = set(range(n_nodes))
     while left:
         sources = {node for node in left if not any(b == node and a in left for a, b in edges)}
         if not sources:
             raise OptionError(
-                "paths() got a model whose regressions run in a circle",
+                "the regressions of the model run in a circle",
                 allowed="models in which no variable explains itself through others",
                 todo="show the estimates with tidy()",
             )

@@ -24,7 +24,7 @@ from .style import INK, NEGATIVE, POSITIVE, cluster_color, cluster_marker, new_f
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Geometry", "draw_diagram", "frame_diagram", "paths", "paths_data"]
+__all__ = ["Geometry", "arrow", "draw_diagram", "frame_diagram", "paths", "paths_data"]
 
 Array = NDArray[np.float64]
 
@@ -231,10 +231,10 @@ def draw_diagram(
         share = abs(row.estimate) / scale
         negative = row.estimate < 0
         color = tint(NEGATIVE if negative else POSITIVE, 0.45 + 0.55 * min(share * 1.5, 1))
-        _arrow(ax, geometry.curves[e], share, color, dashed=negative, name=f"arrow-{number}-{e}")
+        arrow(ax, geometry.curves[e], share, color, dashed=negative, name=f"arrow-{number}-{e}")
         ax.text(
             x, y, f"{row.estimate:z.2f}".replace("-", "−") + (" =" if row.equal and several else ""),
-            ha="center", va="center", fontsize=7.5, color=color if share > 0.3 else INK, zorder=5,
+            ha="center", va="center", fontsize=7.5, color=NEGATIVE if negative else INK, zorder=5,
             bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"},
         )  # fmt: skip
     width, height = 2 * geometry.radius
@@ -249,7 +249,7 @@ def draw_diagram(
         ax.text(x, y, name, ha="center", va="center", fontsize=7.5, color=INK, zorder=4, linespacing=1.1)
 
 
-def _arrow(ax: Axes, curve: Array, share: float, color: tuple[float, float, float], *, dashed: bool, name: str) -> None:
+def arrow(ax: Axes, curve: Array, share: float, color: tuple[float, float, float], *, dashed: bool, name: str) -> None:
     """A line with a head; the head is drawn by itself so that dashes do not tear it."""
     tip, length = curve[-1], 0.09 + 0.06 * share
     shaft = curve[np.hypot(*(curve - tip).T) > 0.8 * length]

@@ -101,7 +101,7 @@ def _panel(
 ) -> None:
     """One column of groups."""
     rows, k = probability.shape
-    colors = np.array([[tint(cluster_color(c + 1), float(p)) for c, p in enumerate(row)] for row in probability])
+    colors = _colors(probability)
     ax.pcolormesh(np.arange(k + 1) - 0.5, np.arange(rows + 1) - 0.5, colors, edgecolor="white", linewidth=1)
     for g, c in np.argwhere((probability >= 0.005) & (probability < 0.995)):
         ax.text(
@@ -116,10 +116,16 @@ def _panel(
     _cluster_ticks(ax, k)
 
 
+def _colors(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The colour of each cluster, mixed with white as its probability falls, shape (G, K, 3)."""
+    full = np.array([tint(cluster_color(c + 1), 1.0) for c in range(probability.shape[1])])
+    return np.asarray(1.0 - probability[:, :, None] * (1.0 - full))
+
+
 def _picture(ax: Axes, fit: MixtureFit, probability: NDArray[np.float64]) -> None:
     """All groups as one picture without names; the sizes of the clusters stand at the side."""
     k = fit.k
-    colors = np.array([[tint(cluster_color(c + 1), float(p)) for c, p in enumerate(row)] for row in probability])
+    colors = _colors(probability)
     ax.imshow(colors, aspect="auto", interpolation="nearest")
     sizes = [int((fit.clusters == c + 1).sum()) for c in range(k)]
     edges = np.concatenate([[0], np.cumsum(sizes)])

@@ -13,10 +13,10 @@ from ..measurement.diagnostics import Diagnostics, diagnostics
 from .bayes_tables import choice_entries, measures_table, variance_table
 from .bayesian_frames import LoadingVariation, bayesian_parameters, loading_variation
 from .bayesian_tables import bayesian_loading_table, bayesian_variance_table, deviation_entries
-from .bayesian_words import bayesian_facts, bayesian_methods, model_name, prior_entries
+from .bayesian_words import bayesian_facts, model_name, prior_entries
 from .diagnostic_tables import diagnostics_table
 from .factor_tables import factor_table
-from .page import Section, definitions, paragraph, table_box
+from .page import Section, definitions, table_box
 from .table import Table
 from .values import plural
 
@@ -73,7 +73,6 @@ def bayesian_section(
     found = bayesian_details(fit) if details is None else details
     name = model_name(fit)
     body = definitions((("Model", name), *bayesian_facts(fit)))
-    body += "<h3>For your methods section</h3>" + paragraph(bayesian_methods(fit))
     body += "<h3>Priors</h3>" + definitions(prior_entries(fit))
     body += table_box(without_seconds(diagnostics_table(found.diagnostics)))
     body += table_box(measures_table(found.measures))

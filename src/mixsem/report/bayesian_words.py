@@ -1,4 +1,4 @@
-"""A Bayesian measurement model in words: what differs between groups, priors, sampling, and a methods paragraph."""
+"""A Bayesian measurement model in words: what differs between groups, priors, sampling."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ from ..measurement.mlcfa import MLCFA
 from ..options import as_names
 from .bayes_tables import variance_name
 from .values import group_sizes, one_line, plural
-from .words import join
 
 __all__ = [
     "bayesian_facts",
-    "bayesian_methods",
     "block_words",
     "model_name",
     "package_versions",
     "prior_entries",
     "prior_words",
+    "reference_group",
     "sampling_words",
     "step1_entries",
     "variation_words",
@@ -86,7 +85,9 @@ def variation_words(fit: BayesianFit) -> list[tuple[str, str]]:
         random = ", ".join(as_names(model.random))
         return [("Random over groups", random or "nothing")]
     named = _variances(model, fit)
-    form = "any two groups, around a common value" if model.symmetric else f"{_reference(model, fit)} and any other"
+    form = (
+        "any two groups, around a common value" if model.symmetric else f"{reference_group(model, fit)} and any other"
+    )
     words = [("Prior variance of loading differences", named)]
     if not any(isinstance(role, Approximate) for block in fit.blocks for role in block.posterior.roles):
         return words  # equal or unconstrained loadings are compared with nothing
@@ -105,7 +106,8 @@ def _variances(model: MGBCFA, fit: BayesianFit) -> str:
     return variance_name(v)  # type: ignore[arg-type]
 
 
-def _reference(model: MGBCFA, fit: BayesianFit) -> str:
+def reference_group(model: MGBCFA, fit: BayesianFit) -> str:
+    """Label of the group that others are compared with."""
     return one_line(fit.groups[0] if model.reference is None else model.reference)
 
 
@@ -146,7 +148,7 @@ def prior_entries(fit: BayesianFit) -> tuple[tuple[str, str], ...]:
     model = fit.specification
     centre = "Common value of a loading"
     if isinstance(model, MGBCFA) and not model.symmetric:
-        centre = f"Loading of {_reference(model, fit)}"
+        centre = f"Loading of {reference_group(model, fit)}"
     entries = []
     for key, found in sorted(roles.items()):
         entries += _entries_of(key, found, priors, centre)
@@ -224,36 +226,6 @@ def prior_words(prior: Location | Spread | Beta) -> str:
     if isinstance(prior, Beta):
         return f"(1 + r)/2 is beta({prior.a:g}, {prior.b:g})"
     return f"normal, mean {prior.mean:g}, SD {prior.sd:g}"
-
-
-def bayesian_methods(fit: BayesianFit) -> str:
-    """Steps 1 and 2 as a paragraph for a methods section."""
-    model = fit.specification
-    each = "of each factor by itself" if block_words(fit) == "one per factor" else f"({block_words(fit)})"
-    text = f"Step 1 was a {model_name(fit)[0].lower()}{model_name(fit)[1:]} (mixsem.{type(model).__name__}) {each}"
-    if isinstance(model, MLCFA):
-        random = join(list(as_names(model.random)))
-        text += (
-            f", with random {random}; all other parameters were equal over groups."
-            if random
-            else "; all parameters were equal over groups."
-        )
-    else:
-        text += (
-            f". Prior variance of loading differences between"
-            f" {'any two groups' if model.symmetric else 'a group and the reference group'}:"
-            f" {_variances(model, fit)}. Unique variances and factor (co)variances were free in every group."
-        )
-    with_what = f" (nutpie {version('nutpie')})" if model.method == "nuts" else ""
-    text += (
-        f" Factor scores{'' if model.means == 'ignore' else ' and group means'} were integrated out. Priors:"
-        f" {_preset(fit).replace(';', ',')}. Posterior: {sampling_words(fit)}{with_what}."
-    )
-    return text + (
-        " In step 2 factor scores were single indicators of the factors: their loadings (reliabilities) and unique"
-        " variances follow from the posterior means and SDs of the scores, and correct the factor covariances of every"
-        " group for unreliability."
-    )
 
 
 def package_versions() -> dict[str, str]:

@@ -11,6 +11,7 @@ from ..errors import OptionError
 from .equation_facts import chisq_table, equation_facts, equation_title, fit_measure_table
 from .equation_frames import equation_glance, equation_parameters
 from .equation_tables import defined_table, explained_table, parameter_tables
+from .methods.equations import equation_methods
 from .page import Section, block, definitions, figure_html, html_page, paragraph, table_box
 from .record import plain
 from .sections import reproduction_section, warning_section
@@ -22,22 +23,10 @@ __all__ = ["equation_code", "equation_record", "equation_report"]
 #: The version is raised when a key of ``fit.json`` changes its meaning or goes; new keys do not raise it.
 FORMAT, FORMAT_VERSION = "mixsem-sem", 1
 
-_SATORRA_BENTLER = (
-    "Satorra, A., & Bentler, P. M. (1994). Corrections to test statistics and standard errors in covariance structure"
-    " analysis. In A. von Eye & C. C. Clogg (Eds.), Latent variables analysis (pp. 399–419). Sage."
-)
-
-#: What to cite for what was done.
-_REFERENCES = {
-    "": "Rosseel, Y. (2012). lavaan: An R package for structural equation modeling. Journal of Statistical Software,"
-    " 48(2), 1–36. https://doi.org/10.18637/jss.v048.i02 (syntax and defaults)",
-    "satorra-bentler": _SATORRA_BENTLER,
-    "yuan-bentler": "Yuan, K.-H., & Bentler, P. M. (2000). Three likelihood-based methods for mean and covariance"
-    " structure analysis with nonnormal missing data. Sociological Methodology, 30, 165–200.",
-    "scaled-shifted": "Asparouhov, T., & Muthén, B. (2010). Simple second order chi-square correction. Mplus technical"
-    " appendix.",
-    "mean-var-adjusted": _SATORRA_BENTLER,
-}
+#: Variables that a diagram can show so that it is read.
+MOST_DRAWN = 50
+#: Groups whose regressions are drawn.
+SHOWN = 6
 
 
 def equation_report(fit: SEMFit, *, title: str = "", source: str = "", command: str = "") -> str:
@@ -54,16 +43,19 @@ def equation_report(fit: SEMFit, *, title: str = "", source: str = "", command: 
     command
         Command line that repeats the analysis.
     """
-    facts = ([("Data", source)] if source else []) + list(equation_facts(fit))
+    facts = [("Data", source)] if source else []
+    facts += [(n, text.replace("-", "−") if n == "Log-likelihood" else text) for n, text in equation_facts(fit)]
     model = definitions(facts) + "<h3>Model</h3>" + block(fit.specification.model)
+    methods, references = equation_methods(fit).sections()
     sections: list[Section | None] = [
         Section("model", "What was fitted", model),
         Section("fit", "Fit", table_box(chisq_table(fit)) + table_box(fit_measure_table(fit))),
         _figure_section(fit),
         _parameter_section(fit),
         warning_section(fit.notices),
+        methods,
         reproduction_section(equation_code(fit), command),
-        _references(fit),
+        references,
     ]
     foot = f"Made with mixsem {escape_html(__version__)}."
     return html_page(one_line(title) or equation_title(fit), _head(fit), [s for s in sections if s is not None], foot)
@@ -81,32 +73,64 @@ def _head(fit: SEMFit) -> str:
 
 
 def _figure_section(fit: SEMFit) -> Section | None:
-    """The path diagram, where there are regressions without a circle."""
-    if not any(row.op == "~" for row in fit.table.rows):
-        return None
-    from ..plots.paths import paths
+    """The whole model of the first group, if it has factors and can be read; the regressions of each group."""
+    body = _whole_diagram(fit) + _regression_diagrams(fit)
+    return Section("paths", "Path diagram", body) if body else None
 
+
+def _whole_diagram(fit: SEMFit) -> str:
+    """Factors with their items."""
+    from ..plots.diagram import diagram, diagram_data
+
+    if not fit.factors or len(fit.factors) + len(fit.observed) > MOST_DRAWN:
+        return ""
     try:
-        figure = paths(fit)
+        figure, data = diagram(fit), diagram_data(fit)
     except OptionError:  # regressions that run in a circle have no order from left to right
-        return None
-    what = "Regressions" + (" of each group" if len(fit.groups) > 1 else "")
-    svg = inline_svg(figure, name="paths", title=what, description="Estimates are in the table of regressions.")
-    caption = "Wider arrows: larger regressions, unstandardized; dashed: negative; =: equal over groups."
-    caption += " The first six groups." if len(fit.groups) > 6 else ""
-    return Section("paths", what, figure_html(svg, caption))
+        return ""
+    what = "The model with its factors (ellipses) and observed variables (boxes)"
+    what += f", group {one_line(fit.groups[0])}" if len(fit.groups) > 1 else ""
+    marks = {"loading": "=~", "regression": "~", "covariance": "~~"}
+    told = [
+        f"{source} {marks[kind]} {target} {value:z.2f}" if kind != "regression" else f"{target} ~ {source} {value:z.2f}"
+        for kind, source, target, value in zip(
+            data["kind"], data["source"], data["target"], data["estimate"], strict=True
+        )
+        if kind in marks
+    ]
+    svg = inline_svg(figure, name="diagram", title=what, description=f"Standardized values: {', '.join(told)}.")
+    return figure_html(svg, f"{what}. Standardized values; wider arrows: larger ones; dashed: negative.")
+
+
+def _regression_diagrams(fit: SEMFit) -> str:
+    """The regressions of each group."""
+    from ..plots.paths import paths, paths_data
+
+    if not any(row.op == "~" for row in fit.table.rows):
+        return ""
+    try:
+        figure, data = paths(fit), paths_data(fit)
+    except OptionError:  # as above
+        return ""
+    several = len(fit.groups) > 1
+    what = "Regressions" + (" of each group" if several else "")
+    told = []
+    for group in fit.groups[:SHOWN]:
+        own = data[data["group"] == group]
+        paths_told = ", ".join(
+            f"{y} ~ {x} {b:z.2f}" for y, x, b in zip(own["outcome"], own["predictor"], own["estimate"], strict=True)
+        )
+        told.append(f"{one_line(group)}: {paths_told}" if several else paths_told)
+    svg = inline_svg(figure, name="paths", title=what, description=f"{'. '.join(told)}.")
+    caption = f"{what}. Wider arrows: larger regressions, unstandardized; dashed: negative; =: equal over groups."
+    caption += " The first six groups." if len(fit.groups) > SHOWN else ""
+    return figure_html(svg, caption)
 
 
 def _parameter_section(fit: SEMFit) -> Section:
     tables = [*parameter_tables(fit), defined_table(fit), explained_table(fit)]
     body = "".join(table_box(table) for table in tables if table is not None)
     return Section("parameters", "Parameters", body)
-
-
-def _references(fit: SEMFit) -> Section:
-    texts = dict.fromkeys(_REFERENCES[key] for key in ("", fit.compiled.estimator.test) if key in _REFERENCES)
-    listed = "".join(f"<li>{escape_html(text)}</li>" for text in sorted(texts))
-    return Section("references", "References", f"<ul>{listed}</ul>")
 
 
 def equation_code(fit: SEMFit) -> str:

@@ -21,6 +21,7 @@ from .equation_report import equation_record, equation_report
 from .folder import write_folder
 from .frames import clusters, glance, mixture_parameters, tidy
 from .html import html_report
+from .methods.clusters import cluster_methods
 from .names import EQUATION_FILES, RESULT_FILES
 from .record import fit_record, json_lines, json_text
 from .reproduce import python_code, settings_in_words
@@ -140,6 +141,15 @@ def save_results(
         min_size=min_size,
         title=title,
     )
+    methods = cluster_methods(
+        selection,
+        choice,
+        measurement=measurement,
+        details=details,
+        errors=errors,
+        seed=seed,
+        min_size=min_size,
+    )
     texts = {
         "report.html": html_report(
             selection,
@@ -150,6 +160,7 @@ def save_results(
             details=details,
             errors=errors,
             propagated=propagated,
+            methods=methods,
             code=python_code(selection, measurement=measurement, seed=seed, min_size=min_size),
             command=command,
         ),

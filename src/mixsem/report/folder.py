@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..errors import OutputError
+from ..locking import alone_in
 
 __all__ = ["check_folder", "write_folder"]
 
@@ -76,10 +78,11 @@ def write_folder(folder: str | Path, contents: Mapping[str, bytes]) -> tuple[Pat
         passing.mkdir()
         for name, content in contents.items():
             (passing / name).write_bytes(content)
-        if target.is_dir():
-            _replace(passing, target, tuple(contents))
-        else:
-            _appear(passing, target)
+        with alone_in(passing.parent, target):
+            if target.is_dir():
+                _replace(passing, target, tuple(contents))
+            else:
+                _appear(passing, target)
     except OutputError:
         raise
     except OSError as error:
@@ -100,7 +103,7 @@ def _passing_folder(target: Path) -> Path:
         if home.exists() or home == home.parent:
             break  # mkdir will say what is wrong
         home = home.parent
-    return home / f".{target.name or 'mixsem'}.{os.getpid()}.tmp"
+    return home / f".{target.name or 'mixsem'}.{uuid.uuid4().hex[:8]}.tmp"
 
 
 def _appear(passing: Path, target: Path) -> None:

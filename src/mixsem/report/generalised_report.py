@@ -22,6 +22,7 @@ from ..mixed.uncertainty.confidence import ConfidenceIntervals
 from ..mixed.uncertainty.intervals import confint as confidence_intervals
 from .folder import write_folder
 from .generalised_summary import approximation, generalised_facts
+from .methods.mixed import generalised_methods
 from .mixed_record import label_columns
 from .mixed_tables import criteria_table, random_effect_table, size_notes
 from .names import MIXED_FILES
@@ -38,7 +39,6 @@ __all__ = [
     "GeneralisedResults",
     "generalised_code",
     "generalised_json",
-    "generalised_references",
     "generalised_report",
     "generalised_results",
     "write_generalised",
@@ -47,12 +47,6 @@ __all__ = [
 #: The version is raised when a key of ``fit.json`` changes its meaning or goes; new keys do not raise it.
 FORMAT, FORMAT_VERSION = "mixsem-glmer", 1
 Progress = Callable[[str, int, int], None]
-_REFERENCES = (
-    "Bates, D., Mächler, M., Bolker, B., & Walker, S. (2015). Fitting linear mixed-effects models using lme4."
-    " Journal of Statistical Software, 67(1), 1–48. https://doi.org/10.18637/jss.v067.i01",
-    "Liu, Q., & Pierce, D. A. (1994). A note on Gauss-Hermite quadrature. Biometrika, 81(3), 624–629."
-    " https://doi.org/10.1093/biomet/81.3.624",
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +127,7 @@ def generalised_report(results: GeneralisedResults, *, title: str = "", source: 
     fit = results.fit
     heading = one_line(title) or f"Generalised linear mixed model of {fit.design.formula.response}"
     variances = table_box(random_effect_table(fit, (*size_notes(fit.design), *fit.varcorr.notes)))
+    methods, references = generalised_methods(fit, results.intervals is not None).sections()
     sections: list[Section | None] = [
         Section("model", "What was fitted", definitions(_facts(results, source)) + table_box(criteria_table(fit))),
         Section("variances", "Variances", variances),
@@ -140,8 +135,9 @@ def generalised_report(results: GeneralisedResults, *, title: str = "", source: 
         Section("checks", "Checks", _checks(fit)),
         Section("figures", "Figures", _figure(fit)),
         warning_section(fit.notices),
+        methods,
         reproduction_section(generalised_code(results, source), command),
-        generalised_references(),
+        references,
     ]
     numbers = [("rows", f"{fit.nobs:,}")]
     numbers += [(f"levels of {f.name}", f"{len(f.levels):,}") for f in fit.design.factors]
@@ -150,12 +146,6 @@ def generalised_report(results: GeneralisedResults, *, title: str = "", source: 
     head = paragraph(fit.formula, "lead") + definitions(numbers, "key") + alert
     foot = f"Made with mixsem {escape_html(__version__)}."
     return html_page(heading, head, [s for s in sections if s is not None], foot)
-
-
-def generalised_references() -> Section:
-    """The sources of the methods."""
-    listed = "".join(f"<li>{escape_html(text)}</li>" for text in _REFERENCES)
-    return Section("references", "References", f"<ul>{listed}</ul>")
 
 
 def _facts(results: GeneralisedResults, source: str) -> list[tuple[str, str]]:

@@ -13,11 +13,12 @@ from ..mixtures.wald import known_tests
 from ..structural.choice import Choice, choose_clusters
 from ..structural.fit import MixtureFit
 from ..structural.select import MixtureSelection
-from .bayesian_section import BayesianDetails, bayesian_section
+from .bayesian_section import BayesianDetails, bayesian_details, bayesian_section
 from .inference_section import inference_section
+from .methods import MethodsText
+from .methods.clusters import cluster_methods
 from .mixture_tables import CERTAIN, method_name
 from .page import Section, definitions, html_page, paragraph
-from .references import reference_section
 from .sections import (
     classification_section,
     fitted_section,
@@ -43,6 +44,7 @@ def html_report(
     details: BayesianDetails | None = None,
     errors: StandardErrors | None = None,
     propagated: PropagatedPosterior | None = None,
+    methods: MethodsText | None = None,
     code: str = "",
     command: str = "",
 ) -> str:
@@ -68,6 +70,8 @@ def html_report(
         maximum likelihood.
     propagated
         Membership probabilities of the solution that is shown, from `propagated_posterior`; None computes them.
+    methods
+        The methods section; None writes it without the seed, which fits do not know.
     code, command
         Python code and command line that repeat the analysis.
 
@@ -95,7 +99,14 @@ def html_report(
     fit, choice = _shown(result, k)
     measurement = fit.moments.measurement if measurement is None else measurement
     several = isinstance(result, MixtureSelection) and len(result) > 1
+    if details is None and isinstance(measurement, BayesianFit):
+        details = bayesian_details(measurement)
     tests, reason = known_tests(fit, errors)
+    if methods is None:
+        selection = result if isinstance(result, MixtureSelection) else MixtureSelection((fit,))
+        known = None if tests is None else tests.errors
+        methods = cluster_methods(selection, choice, measurement=measurement, details=details, errors=known)
+    told, references = methods.sections()
     sections: list[Section | None] = [
         fitted_section(fit, settings or {}, measurement),
         selection_section(result, choice) if isinstance(result, MixtureSelection) and several else None,
@@ -104,8 +115,9 @@ def html_report(
         classification_section(fit, propagated or known_propagated(fit)) if fit.k > 1 else None,
         _measurement(fit, measurement, details),
         warning_section(result.notices),
+        told,
         reproduction_section(code, command),
-        reference_section(fit, measurement, selected=several),
+        references,
     ]
     heading = one_line(title) or method_name(fit)
     return html_page(heading, _head(fit, result), [s for s in sections if s is not None], _foot())

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
+from .. import __version__
 from ..measurement.invariance import InvarianceTest
 from ..measurement.invariance_search import NonInvariance
 from .document import Listing, Summary
 from .folder import write_folder
 from .invariance_words import search_summary, test_summary
+from .methods.invariance import invariance_methods
 from .names import INVARIANCE_FILES
 from .page import Section, block, definitions, figure_html, html_page, paragraph, table_box
 from .sections import reproduction_section, warning_section
-from .svg import inline_svg
+from .svg import inline_svg, svg_document
 from .table import Table
+from .values import escape_html, plural
+from .words import join
 
 __all__ = ["save_invariance"]
 
@@ -77,15 +80,17 @@ def _figure(test: InvarianceTest, search: NonInvariance | None) -> tuple[str, st
     if shown is None or (isinstance(shown, NonInvariance) and "loadings" not in shown.rules.kinds):
         return "", ""
     figure = invariance(shown)
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    title = "Deviations of loadings by group and item"
     description = "Deviation of every group's loadings from the common ones, one row per group, one column per item."
-    return buffer.getvalue(), inline_svg(figure, name="heat", title="Deviations", description=description)
+    inline = inline_svg(figure, name="heat", title=title, description=description)
+    return svg_document(figure, title=title, description=description), inline
 
 
 def _page(test: InvarianceTest, search: NonInvariance | None, svg: str, title: str, source: str, command: str) -> str:
-    facts = [("Groups", f"{len(test.groups):,}"), ("People", f"{test.nobs:,}"), ("Estimator", test.estimator)]
-    head = definitions(facts, "key") + (paragraph(f"Data: {source}") if source else "")
+    levels = join(list(dict.fromkeys(step.level for step in test.levels)))
+    lead = f"Measurement invariance of {plural(len(test.groups), 'group')}: {levels}."
+    facts = [("groups", f"{len(test.groups):,}"), ("people", f"{test.nobs:,}"), ("estimator", test.estimator)]
+    head = paragraph(lead, "lead") + definitions(facts, "key") + (paragraph(f"Data: {source}") if source else "")
     sections = [Section("levels", "Levels of invariance", _body(test_summary(test)))]
     if search is not None:
         body = _body(search_summary(search))
@@ -101,9 +106,10 @@ def _page(test: InvarianceTest, search: NonInvariance | None, svg: str, title: s
     sections.append(Section("model", "Measurement model", block(test.measurement)))
     notices = (*test.notices, *(search.notices if search is not None else ()))
     sections.append(warning_section(notices))
+    methods, references = invariance_methods(test, search).sections()
     made = reproduction_section("", command)
-    sections += [made] if made is not None else []
-    return html_page(title, head, sections, paragraph("Made with mixsem."))
+    sections += [methods, *([made] if made is not None else []), references]
+    return html_page(title, head, sections, f"Made with mixsem {escape_html(__version__)}.")
 
 
 def _body(shown: Summary) -> str:

@@ -12,6 +12,7 @@ from ..mixed.judgement.boundary import level_notes, scale_notes
 from ..mixed.judgement.convergence import check_convergence
 from ..mixed.penalties.penalised import is_penalised, penalised_facts, penalty_note
 from .folder import write_folder
+from .methods.mixed import linear_methods
 from .mixed_record import mixed_code, mixed_json
 from .mixed_results import MixedResults
 from .mixed_tables import random_effect_table, size_notes
@@ -21,18 +22,7 @@ from .sections import reproduction_section, warning_section
 from .svg import inline_svg
 from .values import escape_html, one_line, plural
 
-__all__ = ["mixed_report", "reference_section", "write_mixed"]
-
-_REFERENCES = {
-    "": "Bates, D., Mächler, M., Bolker, B., & Walker, S. (2015). Fitting linear mixed-effects models using lme4."
-    " Journal of Statistical Software, 67(1), 1–48. https://doi.org/10.18637/jss.v067.i01",
-    "satterthwaite": "Kuznetsova, A., Brockhoff, P. B., & Christensen, R. H. B. (2017). lmerTest package: Tests in"
-    " linear mixed effects models. Journal of Statistical Software, 82(13), 1–26."
-    " https://doi.org/10.18637/jss.v082.i13",
-    "kenward-roger": "Kenward, M. G., & Roger, J. H. (1997). Small sample inference for fixed effects from restricted"
-    " maximum likelihood. Biometrics, 53(3), 983–997. https://doi.org/10.2307/2533558",
-    "residual": "Pinheiro, J. C., & Bates, D. M. (2000). Mixed-effects models in S and S-PLUS. Springer.",
-}
+__all__ = ["mixed_report", "write_mixed"]
 
 
 def write_mixed(
@@ -97,6 +87,7 @@ def mixed_report(results: MixedResults, *, title: str = "", source: str = "", co
     """
     fit = results.fit
     heading = one_line(title) or f"Linear mixed model of {fit.design.formula.response}"
+    methods, references = linear_methods(fit, results.inference, results.limits).sections()
     sections: list[Section | None] = [
         Section("model", "What was fitted", definitions(_facts(results, source))),
         _variances(fit),
@@ -104,8 +95,9 @@ def mixed_report(results: MixedResults, *, title: str = "", source: str = "", co
         Section("checks", "Checks", _checks(fit)),
         _figures(fit),
         warning_section(fit.notices),
+        methods,
         reproduction_section(mixed_code(results, source=source), command),
-        reference_section(results),
+        references,
     ]
     foot = f"Made with mixsem {escape_html(__version__)}."
     return html_page(heading, _head(fit), [s for s in sections if s is not None], foot)
@@ -202,12 +194,3 @@ def _figures(fit: MixedFit) -> Section:
         for name, title, figure, caption in drawn
     )
     return Section("figures", "Figures", "".join(figures))
-
-
-def reference_section(results: MixedResults) -> Section:
-    """The sources of the methods that were used."""
-    fit = results.fit
-    keys = ["", results.inference.ddf, *(["residual"] if fit.residual is not None else [])]
-    texts = sorted(_REFERENCES[key] for key in keys if key in _REFERENCES)
-    listed = "".join(f"<li>{escape_html(text)}</li>" for text in texts)
-    return Section("references", "References", f"<ul>{listed}</ul>")

@@ -26,7 +26,7 @@ from .values import plural
 if TYPE_CHECKING:
     from ..mixed.inference.ddf import Inference
 
-__all__ = ["has_converged", "mixed_summary"]
+__all__ = ["has_converged", "mixed_summary", "usual_inference"]
 
 #: Random effects in the dense part of the system, beyond which degrees of freedom are not computed to print a fit:
 #: their cost grows with the third power, and up to here it is seconds.
@@ -77,6 +77,14 @@ def has_converged(fit: MixedEstimates) -> bool:
     return not any(issubclass(notice.category, ConvergenceWarning) for notice in fit.notices)
 
 
+def usual_inference(fit: MixedFit) -> Inference:
+    """How fixed effects are tested if nothing else is asked for: by Satterthwaite's method, or by z if that is slow."""
+    from ..mixed.inference.ddf import inference_of
+
+    large = fit.model.products.layout.blocks.n_tail > LARGEST_SYSTEM
+    return inference_of(fit, "none" if large else "satterthwaite")
+
+
 def _facts(fit: MixedFit) -> tuple[tuple[str, str], ...]:
     design, trace = fit.design, fit.trace
     facts = [("Formula", fit.formula)]
@@ -100,12 +108,12 @@ def _facts(fit: MixedFit) -> tuple[tuple[str, str], ...]:
 
 def _fixed_effects(fit: MixedFit, inference: Inference | None) -> list[Table]:
     """The tests of the fixed effects; nothing if there are none."""
-    from ..mixed.inference.ddf import inference_of, t_table
+    from ..mixed.inference.ddf import t_table
 
     if not fit.model.p:
         return []
-    large = inference is None and fit.model.products.layout.blocks.n_tail > LARGEST_SYSTEM
-    known = inference or inference_of(fit, "none" if large else "satterthwaite")
+    known = inference or usual_inference(fit)
+    large = inference is None and known.ddf == "none"
     frame = t_table(known, np.eye(fit.model.p))
     frame.insert(0, "name", list(fit.design.fixed_names))
     slow = "z: degrees of freedom would take long for so many random effects; tidy() computes them."

@@ -179,16 +179,31 @@ def _below(probability: float) -> str:
     return f"{min(probability, CERTAIN - 0.01):.2f}"
 
 
-def membership_table(fit: MixtureFit) -> Table:
-    """Every group: people, cluster, and its probability of each cluster; sorted by cluster and probability."""
+def membership_table(fit: MixtureFit, most: int | None = None) -> Table:
+    """Every group: people, cluster, and its probability of each cluster; sorted by cluster and probability.
+
+    Parameters
+    ----------
+    fit
+        The mixture.
+    most
+        List at most so many groups, the least certain ones; None for all.
+    """
     probability = fit.posterior.max(axis=1)
     order = np.lexsort((-probability.round(2), fit.clusters))
+    notes: tuple[str, ...] = ()
+    if most is not None and order.size > most:
+        kept = np.argsort(probability, kind="stable")[:most]
+        order = order[np.isin(order, kept)]
+        notes = (
+            f"The {most:,} least certain of {probability.size:,} groups; clusters.csv and clusters(fit) have all.",
+        )
     columns = [Column("group", "Group"), Column("n", "People", "integer"), Column("cluster", "Cluster", "integer")]
     columns += [Column(f"p{c}", f"Cluster {c}", "decimal3", group="Probability") for c in range(1, fit.k + 1)]
     rows = tuple(
         (str(fit.groups[g]), int(fit.moments.n[g]), int(fit.clusters[g]), *fit.posterior[g].tolist()) for g in order
     )
-    return Table("Clusters of the groups", tuple(columns), rows)
+    return Table("Clusters of the groups", tuple(columns), rows, notes)
 
 
 def selection_table(selection: MixtureSelection) -> Table:

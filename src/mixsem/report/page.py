@@ -81,12 +81,14 @@ figcaption{font-size:.9rem;color:var(--muted);max-width:78ch;margin-top:.5rem}
 details{margin:1rem 0}summary{cursor:pointer;font-weight:600}
 footer{margin-top:3rem;padding-top:1rem;padding-bottom:2.5rem;border-top:1px solid var(--line);color:var(--muted);
  font-size:.88rem}
-@media(max-width:640px){dl.facts{grid-template-columns:1fr}dl.facts dd{margin-bottom:.5rem}main,header,footer{
+@media(max-width:640px){.picture{overflow-x:auto}figure svg{min-width:min(var(--wide),600px)}
+ thead tr.over th{text-align:left}dl.facts{grid-template-columns:1fr}dl.facts dd{margin-bottom:.5rem}main,header,footer{
  padding-left:16px;padding-right:16px}}
 @media print{@page{margin:16mm}.pair{grid-template-columns:1fr 1fr}.cards{grid-template-columns:1fr 1fr 1fr}
  body{font-size:10.5pt}main,header,footer{max-width:none;padding-left:0;padding-right:0}
  nav,.skip{display:none}h2{break-after:avoid}h3{break-after:avoid}.card,dl.notices dd,tr{break-inside:avoid}
- .box{overflow:visible}table{font-size:8pt}th,td{padding:.15rem .35rem}thead th{white-space:normal}
+ summary{break-after:avoid}.box{overflow:visible;break-inside:avoid}.picture{overflow:visible}
+ table{font-size:8pt}th,td{padding:.15rem .35rem}thead th{white-space:normal}
  pre{white-space:pre-wrap}figure svg{max-height:235mm}
  details::details-content{content-visibility:visible;block-size:auto}
  a{color:inherit;text-decoration:none}}
@@ -152,5 +154,5 @@ def table_box(table: Table) -> str:
 
 
 def figure_html(svg: str, caption: str) -> str:
-    """A figure with its caption."""
-    return f"<figure>{svg}<figcaption>{escape_html(caption)}</figcaption></figure>"
+    """A figure with its caption; on a phone it scrolls rather than shrink until its words cannot be read."""
+    return f'<figure><div class="picture">{svg}</div><figcaption>{escape_html(caption)}</figcaption></figure>'

@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from .table import Column, Table
-from .values import display_width, escape_html, escape_latex, escape_markdown, one_line, pad
+from .values import display_width, escape_html, escape_markdown, one_line, pad
 
 __all__ = [
     "NOTEBOOK_STYLE",
     "WIDEST",
+    "heading_spans",
     "split_columns",
     "styled",
     "table_html",
-    "table_latex",
     "table_markdown",
     "table_text",
+    "typographic",
 ]
 
 GAP = "  "
@@ -113,7 +114,7 @@ def column_panels(columns: tuple[Column, ...], widths: list[int], width: int) ->
 def _panel_text(table: Table, texts: list[list[str]], widths: list[int], panel: list[int]) -> str:
     columns = [table.columns[j] for j in panel]
     size = [widths[j] for j in panel]
-    spans = list(_spans(columns))
+    spans = list(heading_spans(columns))
     for name, a, b in spans:  # a heading wider than its columns widens the last of them
         lacking = display_width(name) - (sum(size[a:b]) + len(GAP) * (b - a - 1))
         size[b - 1] += max(lacking, 0)
@@ -137,7 +138,7 @@ def _aligned(column: Column, table: Table, j: int) -> str:
     return column.heading + " " * starred
 
 
-def _spans(columns: list[Column]) -> Iterator[tuple[str, int, int]]:
+def heading_spans(columns: list[Column]) -> Iterator[tuple[str, int, int]]:
     """Headings over several columns: name, first column, end."""
     at = 0
     for name, run in groupby(columns, key=lambda c: c.group):
@@ -172,7 +173,7 @@ def _markdown_row(cells: list[str]) -> str:
 def table_html(table: Table) -> str:
     """HTML with headings that screen readers can follow; the first column heads its row."""
     columns = list(table.columns)
-    spans = list(_spans(columns))
+    spans = list(heading_spans(columns))
     head = "".join(
         f'<th scope="col" class="{c.alignment[0]}">{escape_html(c.label)}'
         + (f"<sub>{escape_html(c.subscript)}</sub>" if c.subscript else "")
@@ -195,7 +196,7 @@ def table_html(table: Table) -> str:
 def _html_row(table: Table, i: int, row: list[str]) -> str:
     cells = []
     for j, (text, column) in enumerate(zip(row, table.columns, strict=True)):
-        shown = escape_html(_typographic(text) if column.format != "text" else text)
+        shown = escape_html(typographic(text) if column.format != "text" else text)
         shown = f"<strong>{shown}</strong>" if shown and table.strong(i, j) else shown
         tag, scope = ("th", ' scope="row"') if j == 0 else ("td", "")
         cells.append(f'<{tag}{scope} class="{column.alignment[0]}">{shown}</{tag}>')
@@ -203,41 +204,6 @@ def _html_row(table: Table, i: int, row: list[str]) -> str:
     return f"<tr{rule}>{''.join(cells)}</tr>"
 
 
-def _typographic(number: str) -> str:
+def typographic(number: str) -> str:
     """A number with a true minus sign."""
     return number.replace("-", "−", 1) if number[:1] == "-" else number
-
-
-def table_latex(table: Table) -> str:
-    """LaTeX with the rules of booktabs."""
-    columns = list(table.columns)
-    letters = "".join(c.alignment[0] for c in columns)
-    lines = [r"\begin{table}", r"\centering"]
-    lines += [rf"\caption{{{escape_latex(one_line(table.title))}}}"] if table.title else []
-    lines += [rf"\begin{{tabular}}{{{letters}}}", r"\toprule"]
-    spans = list(_spans(columns))
-    if any(name for name, _, _ in spans):
-        lines.append(_latex_row([rf"\multicolumn{{{b - a}}}{{c}}{{{escape_latex(n)}}}" for n, a, b in spans]))
-        lines += [rf"\cmidrule(lr){{{a + 1}-{b}}}" for name, a, b in spans if name]
-    lines += [_latex_row([_latex_heading(c) for c in columns]), r"\midrule"]
-    for i, row in enumerate(table.texts()):
-        if i in table.rules:
-            lines.append(r"\midrule")
-        lines.append(_latex_row([_latex_cell(table, i, j, text) for j, text in enumerate(row)]))
-    lines += [r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\par\smallskip\footnotesize {escape_latex(one_line(note))}" for note in table.notes]
-    return "\n".join([*lines, r"\end{table}"])
-
-
-def _latex_heading(column: Column) -> str:
-    below = rf"\textsubscript{{{escape_latex(column.subscript)}}}" if column.subscript else ""
-    return escape_latex(column.label) + below
-
-
-def _latex_cell(table: Table, i: int, j: int, text: str) -> str:
-    shown = escape_latex(_typographic(text) if table.columns[j].format != "text" else text)
-    return rf"\textbf{{{shown}}}" if shown and table.strong(i, j) else shown
-
-
-def _latex_row(cells: list[str]) -> str:
-    return " & ".join(cells) + r" \\"

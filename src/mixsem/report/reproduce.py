@@ -48,7 +48,7 @@ def settings_in_words(
     if measurement is not None:
         words |= {"Groups are in": measurement.moments.group} if measurement.moments.group else {}
     if min_size is not None:
-        incomplete = measurement is not None and measurement.moments.missing == "ml"
+        incomplete = measurement is not None and measurement.moments.missing != "listwise"
         kind = "rows with an answer" if incomplete else "complete rows"
         words["Smallest group"] = f"{min_size:,} {kind}; smaller groups were left out"
     if measurement is not None:
@@ -71,6 +71,8 @@ def _missing_words(measurement: MeasurementFit | BayesianFit) -> dict[str, str]:
     """How incomplete rows were used, if they were."""
     if measurement.moments.missing == "listwise":
         return {}
+    if measurement.moments.missing == "pairwise":
+        return {"Missing values": "each covariance from the rows with both items (pairwise deletion)"}
     return {"Missing values": "means and covariances estimated from all answers (maximum likelihood)"}
 
 

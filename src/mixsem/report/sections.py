@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import Notice
 from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import MeasurementFit
-from ..mixtures.propagate import PropagatedPosterior
+from ..mixtures.propagate import MOST_UNASKED, PropagatedPosterior
 from ..mixtures.wald import WaldTests
 from ..structural.choice import Choice
 from ..structural.fit import MixtureFit
@@ -46,6 +46,8 @@ __all__ = [
 
 #: Names of groups up to this length are kept on one line.
 UNBROKEN = 24
+#: Groups that the table of probabilities lists; a cluster of more than so many names some of them. The files have all.
+MOST_ROWS, MOST_NAMED, SOME_NAMED = 300, 100, 30
 BIC_G, BIC_N = "BIC<sub>G</sub>", "BIC<sub>N</sub>"
 
 
@@ -186,8 +188,11 @@ def classification_section(fit: MixtureFit, propagated: PropagatedPosterior | No
         posterior(fit), name="posterior", title="Posterior classification probabilities", description=caption
     )
     body += figure_html(svg, caption)
-    body += paragraph(OVERCONFIDENT) if propagated is None else propagated_part(propagated)
-    body += f"<details><summary>All probabilities as a table</summary>{table_box(membership_table(fit))}</details>"
+    asked = " propagated_posterior() counts both." if len(fit.groups) > MOST_UNASKED else ""
+    body += paragraph(OVERCONFIDENT + asked) if propagated is None else propagated_part(propagated)
+    listed = "All probabilities" if len(fit.groups) <= MOST_ROWS else "Probabilities of the least certain groups"
+    table = table_box(membership_table(fit, MOST_ROWS))
+    body += f"<details><summary>{listed} as a table</summary>{table}</details>"
     return Section("groups", "Which groups are in which cluster?", body)
 
 
@@ -213,7 +218,8 @@ def _card(fit: MixtureFit, cluster: int) -> str:
     members = np.flatnonzero(fit.clusters == cluster)
     probability = fit.posterior.max(axis=1)
     names = []
-    for g in members:
+    named = members.size if members.size <= MOST_NAMED else SOME_NAMED
+    for g in np.sort(members[np.argsort(probability[members], kind="stable")[:named]]):
         name = escape_html(fit.groups[g])
         if len(one_line(fit.groups[g])) <= UNBROKEN:
             name = name.replace(" ", "&nbsp;")
@@ -221,7 +227,9 @@ def _card(fit: MixtureFit, cluster: int) -> str:
             name = f'<span class="unsure">{name} ({min(probability[g], CERTAIN - 0.01):.2f})</span>'
         names.append(name)
     size = f"{plural(members.size, 'group')}, {fit.moments.n[members].sum():,} people, proportion"
-    listed = list_mark(fit).join(names) or "no group"
+    rest = members.size - len(names)
+    more = f" and {rest:,} more (see clusters.csv)" if rest else ""
+    listed = (list_mark(fit).join(names) or "no group") + more
     return (
         f'<div class="card" style="border-top-color:{to_hex(cluster_color(cluster))}"><h3>Cluster {cluster}</h3>'
         f'<p class="size">{size} {fit.proportions[cluster - 1]:.3f}</p><p>{listed}</p></div>'

@@ -1,9 +1,10 @@
-"""One table, many outputs: text, Markdown, HTML, LaTeX and a pandas frame."""
+"""One table, many outputs: text, Markdown, HTML, LaTeX, CSV and a pandas frame."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import OptionError
@@ -180,11 +181,60 @@ class Table:
 
         return table_html(self)
 
-    def to_latex(self) -> str:
-        r"""As a LaTeX table; needs ``\usepackage{booktabs}``."""
-        from .render import table_latex
+    def to_latex(self, label: str = "") -> str:
+        r"""As a LaTeX table; needs ``\usepackage{booktabs}``.
 
-        return table_latex(self)
+        Parameters
+        ----------
+        label
+            A name to refer to, such as ``"tab:fit"``; ``\label`` is written as it stands.
+        """
+        from .latex import table_latex
+
+        return table_latex(self, label)
+
+    def to_csv(self) -> str:
+        """As comma-separated values: unrounded, without title and notes, under the names of the columns.
+
+        What is missing is an empty cell. Text that begins with ``=``, ``+``, ``-`` or ``@``, which a spreadsheet would
+        compute, gets an apostrophe before it.
+        """
+        from .exports import table_csv
+
+        return table_csv(self)
+
+    def to_word(self) -> str:
+        """As HTML that keeps its look when it is pasted into a word processor: three lines, caption, notes."""
+        from .exports import table_word
+
+        return table_word(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the table to a file, whole or not at all; a file of this name is replaced.
+
+        Parameters
+        ----------
+        path
+            A name that ends in ``.tex``, ``.md``, ``.csv``, ``.txt``, or ``.html`` or ``.doc`` (both hold a page with
+            `to_word`, which browsers and Word open).
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        OutputError
+            If the suffix is another one, or the file cannot be written; then nothing has changed.
+        """
+        from .saving import save_as, word_document
+
+        def page() -> str:
+            return word_document(self.title or "Table", self.to_word())
+
+        forms = {".tex": self.to_latex, ".md": self.to_markdown, ".csv": self.to_csv, ".txt": self.to_text}
+        return save_as(path, {**forms, ".html": page, ".doc": page})
 
     def to_pandas(self) -> pd.DataFrame:
         """As a data frame with the values as they are, unrounded."""

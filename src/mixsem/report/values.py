@@ -53,14 +53,83 @@ _LATEX = {
     "}": r"\}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "|": r"\textbar{}",
+    "`": r"\textasciigrave{}",
     "<": r"$<$",
     ">": r"$>$",
     "∞": r"$\infty$",
     "−": r"$-$",
+    "×": r"$\times$",
+    "·": r"$\cdot$",
+    "±": r"$\pm$",
+    "≈": r"$\approx$",
     "→": r"$\rightarrow$",
-    "²": r"\textsuperscript{2}",
+    "←": r"$\leftarrow$",
     "≥": r"$\geq$",
     "≤": r"$\leq$",
+    "≠": r"$\neq$",
+    "√": r"$\surd$",
+    "²": r"\textsuperscript{2}",
+    "³": r"\textsuperscript{3}",
+    "°": r"\textdegree{}",
+    "…": r"\ldots{}",
+    "–": "--",
+    "—": "---",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    "\N{LEFT SINGLE QUOTATION MARK}": "`",
+    "\N{LEFT DOUBLE QUOTATION MARK}": "``",
+    "\N{RIGHT DOUBLE QUOTATION MARK}": "''",
+    "\N{NO-BREAK SPACE}": "~",
+    **{
+        sign: rf"$\{name}$"
+        for sign, name in zip(
+            "αβγδεζηθικλμνξπρστφχψω",
+            (
+                "alpha",
+                "beta",
+                "gamma",
+                "delta",
+                "varepsilon",
+                "zeta",
+                "eta",
+                "theta",
+                "iota",
+                "kappa",
+                "lambda",
+                "mu",
+                "nu",
+                "xi",
+                "pi",
+                "rho",
+                "sigma",
+                "tau",
+                "varphi",
+                "chi",
+                "psi",
+                "omega",
+            ),
+            strict=True,
+        )
+    },
+    **{
+        sign: rf"$\{name}$"
+        for sign, name in zip(
+            "ΓΔΘΛΞΠΣΦΨΩ",
+            (
+                "Gamma",
+                "Delta",
+                "Theta",
+                "Lambda",
+                "Xi",
+                "Pi",
+                "Sigma",
+                "Phi",
+                "Psi",
+                "Omega",
+            ),
+            strict=True,
+        )
+    },
 }
 
 
@@ -155,10 +224,19 @@ def escape_html(text: object) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Escape what Markdown or HTML inside it would take for markup."""
-    return re.sub(r"([\\`*_\[\]<>|~#$])", r"\\\1", text)
+    """Escape what Markdown or HTML inside it would take for markup, or for the name of a character."""
+    return re.sub(r"([\\`*_\[\]<>|~#$]|&(?=#?\w+;))", r"\\\1", text)
 
 
 def escape_latex(text: str) -> str:
-    """Escape what LaTeX would take for a command."""
-    return "".join(_LATEX.get(c, c) for c in text)
+    r"""Escape what LaTeX would take for a command, and write signs that its fonts lack as mathematics.
+
+    Letters of other scripts stay: XeLaTeX and LuaLaTeX set them, pdfLaTeX only those of European languages.
+
+    Examples
+    --------
+    >>> print(escape_latex("χ² of a_b -- 50%"))
+    $\chi$\textsuperscript{2} of a\_b -{}- 50\%
+    """
+    hyphens = re.sub("-(?=-)", "-\0", text)  # two of them would become a dash
+    return "".join(_LATEX.get(c, c) for c in hyphens).replace("\0", "{}")
