@@ -84,6 +84,13 @@ def test_a_second_run_adds_nothing_and_more_replications_add_only_new_ones(done:
     pd.testing.assert_frame_equal(kept, before)  # also the times at which they were finished
 
 
+def test_status_and_tables_as_json(done: Callable[..., Outcome]) -> None:
+    status = json.loads(done("status", "out", "--json").out)
+    assert (status["format"], status["study"], status["n_done"]) == ("mixsem-study-status", "tiny", status["n_data_sets"])
+    tables = json.loads(done("table", "out", "--json").out)["tables"]
+    assert tables and all(table["title"] and table["rows"] for table in tables)
+
+
 def test_options_override_the_file(study: Callable[..., Outcome]) -> None:
     outcome = study("run", "tiny.toml", "--out", "out", "--workers", "1", "--cells", "2", "--seed", "7", "--quiet")
     assert outcome.code == 0, outcome

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from ..errors import MixsemError
 from .console import KEPT, print_error, tolerate_any_text
-from .parser import METHODS, parse_arguments
+from .dispatch import run_command
+from .parser import parse_arguments
 
 __all__ = ["main"]
 
@@ -43,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     tolerate_any_text()
     try:
-        _run(argv)
+        typed = shlex.join(["mixsem", *(sys.argv[1:] if argv is None else argv)])
+        run_command(parse_arguments(argv), typed)
         sys.stdout.flush()
     except SystemExit as leaving:  # argparse leaves by itself after --help and --version
         return leaving.code if isinstance(leaving.code, int) else DONE
@@ -62,63 +64,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_error(_unexpected(error))
         return FAILED
     return DONE
-
-
-def _run(argv: Sequence[str] | None) -> None:
-    """Validate first; only then import what takes time."""
-    arguments = parse_arguments(argv)
-    from .equation_parser import EQUATION_COMMANDS
-    from .options import fit_options, moments_options
-
-    typed = shlex.join(["mixsem", *(sys.argv[1:] if argv is None else argv)])
-    if arguments.command == "fit":
-        options = fit_options(arguments, typed)
-        from .commands import fit
-
-        fit(options)
-    elif arguments.command == "moments":
-        wanted = moments_options(arguments)
-        from .commands import moments
-
-        moments(wanted)
-    elif arguments.command == "invariance":
-        from .invariance import invariance_options, run_invariance
-
-        run_invariance(invariance_options(arguments, typed))
-    elif arguments.command == "explain":
-        from ..mixed.audit.messages import explain
-
-        print(explain(arguments.identifier))
-    elif arguments.command == "lmer":
-        from .lmer import lmer_options, run_lmer
-
-        run_lmer(lmer_options(arguments, typed))
-    elif arguments.command == "glmer":
-        from .glmer import glmer_options, run_glmer
-
-        run_glmer(glmer_options(arguments, typed))
-    elif arguments.command == "power":
-        from .power_plan import power_options
-
-        planned = power_options(arguments, typed)
-        from .power import run_power
-
-        run_power(planned)
-    elif arguments.command == "study":
-        from .study import run_study_action
-
-        run_study_action(arguments)
-    elif arguments.command in EQUATION_COMMANDS:
-        from .equations import equation_options, run_equations
-
-        run_equations(equation_options(arguments, typed))
-    else:
-        from .step1 import one_of
-
-        method = one_of("--method", arguments.method, METHODS)
-        from .demo import demo
-
-        demo(Path(arguments.out), method, quiet=arguments.quiet)
 
 
 def _unexpected(error: Exception) -> str:

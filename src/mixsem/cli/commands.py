@@ -5,9 +5,7 @@ What takes a second to import is imported inside the functions, after what can b
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +15,10 @@ from ..report.names import RESULT_FILES
 from ..syntax.sem import parse_model
 from ..syntax.support import require_measurement_model
 from .console import Progress, progress_bar, short_warnings
+from .documents import moments_json
 from .models import check_draws_file, draws_path, fit_measurement, written_draws
 from .options import FitOptions, MomentsOptions
+from .output import check_output, print_json, print_outcome, save_fit, spare_inputs
 from .step1 import EqualLoadings
 from .wording import about_model
 
@@ -35,19 +35,18 @@ __all__ = ["fit", "fit_and_write", "moments", "print_results"]
 
 def fit(options: FitOptions) -> None:
     """Read the data, cluster the groups, write the results and say where they are."""
-    check_folder(options.out, RESULT_FILES)
     draws = draws_path(options)
     if draws is not None:
         check_draws_file(draws, options.out)
-    written = [options.out / name for name in RESULT_FILES] + ([draws] if draws is not None else [])
-    _spare_inputs(written, options.data.files)
+    others = [] if draws is None else [draws]
+    check_output(options.output, RESULT_FILES, options.data.files, others)
     items = _check_models(options)
 
     from .reading import read_moments, read_ordered_moments
 
     with (
-        short_warnings(quiet=options.quiet),
-        progress_bar(options.n_stages, quiet=options.quiet, first=options.first_stage) as progress,
+        short_warnings(quiet=options.output.quiet),
+        progress_bar(options.n_stages, quiet=options.output.quiet, first=options.first_stage) as progress,
     ):
         ordered = options.step1.ordered if isinstance(options.step1, EqualLoadings) else ()
         read = read_ordered_moments(options.data, items, ordered) if ordered else read_moments(options.data, items)
@@ -89,10 +88,11 @@ def fit_and_write(moments: SampleMoments | OrdinalMoments, options: FitOptions, 
             choose=options.choose,
             seed=options.seed,
             min_size=options.data.min_size,
-            title=options.title,
+            title=options.output.title,
             source=", ".join(path.name for path in options.data.files),
-            command=options.command,
+            command=options.output.command,
         )
+    save_fit(fits, options.output)
     return fits
 
 
@@ -122,30 +122,23 @@ def _three_steps(
 
 
 def print_results(fits: MixtureSelection, options: FitOptions) -> None:
-    """Print the selection table, the chosen fit and where everything is; with ``--quiet`` only where."""
-    if options.quiet:
-        print(options.out)
-        return
-    from ..report.summary import summary
+    """Print the selection table, the chosen fit and where everything is; or as JSON what ``fit.json`` holds."""
     from ..structural.choice import choose_clusters
 
-    choice = choose_clusters(fits, options.choose)
-    shown = [summary(fits)] if len(fits) > 1 else []
-    for part in [*shown, summary(fits[choice.k])]:
-        print(_without_warnings(part, fits).to_text(shutil.get_terminal_size((100, 24)).columns), end="\n\n")
-    print(f"Shown: k = {choice.k} ({choice.reason}).")
-    print(f"Results in {options.out}: {', '.join(RESULT_FILES)}")
+    def shown() -> Iterator[Summary]:
+        from ..report.summary import summary
+
+        if len(fits) > 1:
+            yield summary(fits)
+        yield summary(fits[choice.k])
+
+    choice, output = choose_clusters(fits, options.choose), options.output
+    print_outcome(output, RESULT_FILES, shown, lambda: (options.out / "fit.json").read_text(encoding="utf-8"))
+    if output.quiet or output.json:
+        return
     if draws_path(options) is not None:
         print(f"Draws in {draws_path(options)}")
-
-
-def _without_warnings(shown: Summary, fits: MixtureSelection) -> Summary:
-    """Leave out the warnings: stderr has them already."""
-    from ..report.summary import warning_listing
-
-    notices = [fits.notices, *(fit.notices for fit in fits.fits)]
-    listings = [listing for some in notices for listing in warning_listing(some)]
-    return replace(shown, parts=tuple(part for part in shown.parts if part not in listings))
+    print(f"Shown: k = {choice.k} ({choice.reason}).")
 
 
 def moments(options: MomentsOptions) -> None:
@@ -155,33 +148,28 @@ def moments(options: MomentsOptions) -> None:
         with about_model(options.measurement):
             items = parse_model(options.measurement.text).indicators
     _check_moments_file(options.out)
-    _spare_inputs([options.out], options.data.files)
+    spare_inputs([options.out], options.data.files)
 
     from ..errors import notify
     from .reading import read_moments
 
-    with short_warnings(quiet=options.quiet), progress_bar(1, quiet=options.quiet):
+    with short_warnings(quiet=options.output.quiet), progress_bar(1, quiet=options.output.quiet):
         computed = read_moments(options.data, items)
         notify(computed.notices)
         computed.save(options.out)
-    print(options.out if options.quiet else f"{computed!r}\nWritten to {options.out}")
-
-
-def _spare_inputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
-    """Refuse to replace a file that is being read."""
-    for output in outputs:
-        for path in inputs:
-            if output.exists() and path.exists() and output.samefile(path):
-                raise OutputError(f"{output} would replace the data that are read", todo="choose another --out")
+    if options.output.json:
+        print_json(moments_json(computed, options.out))
+    else:
+        print(options.out if options.output.quiet else f"{computed!r}\nWritten to {options.out}")
 
 
 def _check_moments_file(path: Path) -> None:
     """Refuse before the work what cannot be written after it."""
-    from ..data.archive import SUFFIXES
+    from ..data.archive import MOMENTS_SUFFIXES
     from ..data.files import is_moments_file
 
-    if not path.name.lower().endswith(SUFFIXES):
-        raise OutputError(f"--out {path} has no suffix for moments", allowed=" or ".join(SUFFIXES))
+    if not path.name.lower().endswith(MOMENTS_SUFFIXES):
+        raise OutputError(f"--out {path} has no suffix for moments", allowed=", ".join(MOMENTS_SUFFIXES))
     if path.exists() and not is_moments_file(path):
         raise OutputError(
             f"--out {path} exists and holds no moments",

@@ -30,7 +30,12 @@ def tolerate_any_text() -> None:
 
 def print_error(message: str) -> None:
     """Print an error as ``mixsem: error: ...``."""
-    print(f"mixsem: error: {message}", file=sys.stderr)
+    print(f"mixsem: error: {_harmless(message)}", file=sys.stderr)
+
+
+def _harmless(text: str) -> str:
+    """Text without the characters by which a label could tell a terminal what to do."""
+    return "".join(c if c in "\n\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 @contextlib.contextmanager
@@ -46,7 +51,7 @@ def short_warnings(*, quiet: bool) -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        text = in_options(" ".join(str(message).split()))
+        text = _harmless(in_options(" ".join(str(message).split())))
         if not quiet and text not in said:
             said.add(text)
             print(f"warning: {category.__name__}: {text}", file=sys.stderr)

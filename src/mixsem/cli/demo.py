@@ -2,53 +2,47 @@
 
 from __future__ import annotations
 
+import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..report.folder import check_folder
 from ..report.names import RESULT_FILES
 from ..syntax.sem import parse_model
 from .commands import fit_and_write, print_results
 from .console import progress_bar, short_warnings
 from .options import DataOptions, FitOptions, ModelText
-from .step1 import default_options
+from .output import check_output, output_options
+from .parser import DEMO_FOLDER, METHODS
+from .step1 import default_options, one_of
 
 if TYPE_CHECKING:
     from ..structural.select import MixtureSelection
 
-__all__ = ["demo"]
+__all__ = ["demo_options", "run_demo"]
 
 TITLE = "Support for a policy in 48 countries (simulated survey)"
 
 
-def demo(out: Path, method: str = "mmgsem", *, quiet: bool) -> None:
-    """Cluster the countries of the simulated survey, write the results, compare with the truth."""
-    check_folder(out, RESULT_FILES)
+def demo_options(arguments: argparse.Namespace, command: str = "") -> FitOptions:
+    """What ``mixsem fit`` would be asked to do with the survey.
 
-    from ..data.datasets import simulated_survey, survey_models
-    from ..data.intake import as_moments
-
-    measurement, structural = survey_models()
-    options = _options(measurement, structural, out, method, quiet=quiet)
-    items = parse_model(measurement).indicators
-    with (
-        short_warnings(quiet=quiet),
-        progress_bar(options.n_stages, quiet=quiet, first=options.first_stage) as progress,
-    ):
-        moments = as_moments(simulated_survey(), items, options.data.group)
-        fits = fit_and_write(moments, options, progress)
-    print_results(fits, options)
-    if not quiet:
-        print(_compare_with_truth(fits))
-        print(f"Open {out / 'report.html'} in a browser.")
-
-
-def _options(measurement: str, structural: str, out: Path, method: str, *, quiet: bool) -> FitOptions:
+    Raises
+    ------
+    OptionError
+        If there is no such method, or the folder has no name.
+    """
+    method = one_of("--method", arguments.method, METHODS)
+    told = "mixsem demo" + (f" --method {method}" if method != "mmgsem" else "")
+    output = replace(output_options(arguments, told), title=TITLE)
+    if output.out is None:
+        output = replace(output, out=Path(DEMO_FOLDER))
     return FitOptions(
         data=DataOptions(files=(), group="country", min_size=None),
-        measurement=ModelText("measurement model", measurement),
-        structural=ModelText("structural model", structural),
-        out=out,
+        measurement=ModelText("measurement model", ""),
+        structural=ModelText("structural model", ""),
+        out=Path(arguments.out),
+        output=output,
         clusters=(1, 2, 3, 4, 5, 6),
         choose=None,
         step1=default_options(method),
@@ -57,10 +51,33 @@ def _options(measurement: str, structural: str, out: Path, method: str, *, quiet
         equal_regressions=(),
         n_starts=100,
         seed=1,
-        title=TITLE,
-        quiet=quiet,
-        command="mixsem demo" + (f" --method {method}" if method != "mmgsem" else ""),
     )
+
+
+def run_demo(options: FitOptions) -> None:
+    """Cluster the countries of the simulated survey, write the results, compare with the truth."""
+    check_output(options.output, RESULT_FILES, ())
+
+    from ..data.datasets import simulated_survey, survey_models
+    from ..data.intake import as_moments
+
+    measurement, structural = survey_models()
+    options = replace(
+        options,
+        measurement=replace(options.measurement, text=measurement),
+        structural=replace(options.structural, text=structural),
+    )
+    items, quiet = parse_model(measurement).indicators, options.output.quiet
+    with (
+        short_warnings(quiet=quiet),
+        progress_bar(options.n_stages, quiet=quiet, first=options.first_stage) as progress,
+    ):
+        moments = as_moments(simulated_survey(), items, options.data.group)
+        fits = fit_and_write(moments, options, progress)
+    print_results(fits, options)
+    if not quiet and not options.output.json:
+        print(_compare_with_truth(fits))
+        print(f"Open {options.out / 'report.html'} in a browser.")
 
 
 def _compare_with_truth(fits: MixtureSelection) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from .output import add_output
+
 __all__ = ["EQUATION_COMMANDS", "add_equations"]
 
 EQUATION_COMMANDS = {
@@ -79,6 +81,4 @@ def add_equations(parser: argparse.ArgumentParser, kind: str) -> None:
     parser.add_argument(
         "--free-x", action="store_true", help="estimate the moments of covariates (lavaan: fixed.x = F)"
     )
-    parser.add_argument("--out", metavar="DIR", help="folder for the results; made if needed")
-    parser.add_argument("--title", default="", metavar="TEXT", help="title of the report")
-    parser.add_argument("--quiet", action="store_true", help="print the path of the result and errors, nothing else")
+    add_output(parser)

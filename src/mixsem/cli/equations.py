@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ..data.archive import SUFFIXES
-from ..errors import OptionError, OutputError
-from ..report.folder import check_folder
+from ..data.archive import SUFFIXES, names_moments
+from ..errors import OptionError
 from ..report.names import EQUATION_FILES
 from .console import short_warnings
 from .options import ModelText, model_text
+from .output import Output, check_output, listed, output_options, print_outcome, save_fit
 from .wording import about_model
 
 if TYPE_CHECKING:
@@ -42,10 +41,7 @@ class EquationOptions:
     orthogonal: bool
     meanstructure: bool | None
     fixed_x: bool
-    out: Path | None
-    title: str
-    quiet: bool
-    command: str
+    output: Output
 
 
 def equation_options(arguments: argparse.Namespace, command: str = "") -> EquationOptions:
@@ -68,17 +64,15 @@ def equation_options(arguments: argparse.Namespace, command: str = "") -> Equati
         raise OptionError(f"there is no file {data}", todo="check the path")
     if arguments.group is not None and not arguments.group.strip():
         raise OptionError("--group is empty", allowed="the name of a column", todo="name the column of the groups")
-    ordered: tuple[str, ...] | bool = _listed(arguments.ordered)
+    ordered: tuple[str, ...] | bool = listed(arguments.ordered)
     if ordered == ("all",):
         ordered = True
-    if arguments.out is not None and not arguments.out.strip():
-        raise OptionError("--out is empty", allowed="a path")
     return EquationOptions(
         kind=arguments.command,
         model=model,
         data=data,
         group=arguments.group,
-        group_equal=_listed(arguments.group_equal),
+        group_equal=listed(arguments.group_equal),
         group_partial=tuple(arguments.group_partial or ()),
         estimator=arguments.estimator or ("WLSMV" if ordered else "ML"),
         missing=arguments.missing,
@@ -87,49 +81,31 @@ def equation_options(arguments: argparse.Namespace, command: str = "") -> Equati
         orthogonal=arguments.orthogonal,
         meanstructure=True if arguments.meanstructure else None,
         fixed_x=not arguments.free_x,
-        out=None if arguments.out is None else Path(arguments.out),
-        title=arguments.title,
-        quiet=arguments.quiet,
-        command=command,
+        output=output_options(arguments, command),
     )
-
-
-def _listed(values: list[str] | None) -> tuple[str, ...]:
-    """Names apart, whether blanks or commas separate them."""
-    return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())
 
 
 def run_equations(options: EquationOptions) -> None:
     """Fit the model, write the files if a folder was named, print the summary."""
-    if options.out is not None:
-        check_folder(options.out, EQUATION_FILES)
-        _spare_input(options.out, options.data)
-    with short_warnings(quiet=options.quiet):
+    output = options.output
+    check_output(output, EQUATION_FILES, [options.data])
+    with short_warnings(quiet=output.quiet):
         fit = _fit(options)
-        if options.out is not None:
+        if output.out is not None:
             from ..report.files import save_results
 
-            save_results(fit, options.out, title=options.title, source=options.data.name, command=options.command)
-    if options.quiet:
-        if options.out is not None:
-            print(options.out)
-        return
-    from ..report.summary import summary, warning_listing
+            save_results(fit, output.out, title=output.title, source=options.data.name, command=output.command)
+        save_fit(fit, output)
+    from ..report.equation_report import equation_record
+    from ..report.record import json_lines
+    from ..report.summary import summary
 
-    shown = summary(fit)
-    said = warning_listing(fit.notices)  # stderr has them already
-    shown = replace(shown, parts=tuple(part for part in shown.parts if part not in said))
-    print(shown.to_text(shutil.get_terminal_size((100, 24)).columns))
-    if options.out is not None:
-        print(f"\nResults in {options.out}: {', '.join(EQUATION_FILES)}")
-
-
-def _spare_input(out: Path, data: Path) -> None:
-    """Refuse to replace the data that are read."""
-    for name in EQUATION_FILES:
-        path = out / name
-        if path.exists() and path.samefile(data):
-            raise OutputError(f"{path} would replace the data that are read", todo="choose another --out")
+    print_outcome(
+        output,
+        EQUATION_FILES,
+        lambda: [summary(fit)],
+        lambda: json_lines(equation_record(fit, title=output.title)),
+    )
 
 
 def _fit(options: EquationOptions) -> SEMFit:
@@ -151,6 +127,6 @@ def _fit(options: EquationOptions) -> SEMFit:
             fixed_x=options.fixed_x,
             orthogonal=options.orthogonal,
         )
-        if options.data.name.lower().endswith(SUFFIXES):
+        if names_moments(options.data):
             return specification.fit(SampleMoments.load(options.data), options.group)
         return specification.fit(read_table(options.data, options.group), options.group)

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import OptionError
-from ..report.folder import check_folder
-from ..report.names import MIXED_FILES
-from .console import progress_bar, short_warnings
+from .console import progress_bar
 from .glmer_parser import FAMILY_NAMES, LINK_NAMES
-from .lmer import column_name, data_file, require_formula, spare_input
-from .options import ModelText
+from .mixed import MixedInput, MixedOutcome, mixed_input, run_mixed
 from .step1 import one_of
-from .wording import about_model
 
 if TYPE_CHECKING:
-    from ..data.columns import FrameLike
+    from ..report.document import Summary
     from ..report.generalised_report import GeneralisedResults
 
 __all__ = ["GlmerOptions", "glmer_options", "run_glmer"]
@@ -29,20 +23,12 @@ __all__ = ["GlmerOptions", "glmer_options", "run_glmer"]
 class GlmerOptions:
     """Everything the command was asked to do; the names are those of `mixsem.glmer` and its companions."""
 
-    formula: str
-    data: Path
+    given: MixedInput
     family: str
     link: str | None
     n_agq: int
-    weights: str | None
-    offset: str | None
     profile: bool
     anova: bool
-    json: bool
-    out: Path | None
-    title: str
-    quiet: bool
-    command: str
 
 
 def glmer_options(arguments: argparse.Namespace, command: str = "") -> GlmerOptions:
@@ -53,94 +39,62 @@ def glmer_options(arguments: argparse.Namespace, command: str = "") -> GlmerOpti
     OptionError
         If an argument is outside what is allowed, or a file is not there.
     """
-    require_formula(arguments.formula, arguments.data)
+    given = mixed_input(arguments, command)
     one_of("--family", arguments.family.replace("-", " ").replace("_", " ").lower(), FAMILY_NAMES)
     if arguments.link is not None:
         one_of("--link", arguments.link, LINK_NAMES)
     if arguments.n_agq < 0:
         raise OptionError(f"--n-agq {arguments.n_agq}", allowed="0, 1, or more nodes", todo="leave it out")
-    for wrong, got, todo in (
-        (arguments.json and arguments.quiet, "--json came with --quiet", "leave one of them out"),
-        (arguments.profile and arguments.n_agq == 0, "--profile came with --n-agq 0", "leave --n-agq out"),
-        (arguments.out is not None and not arguments.out.strip(), "--out is empty", "name a folder"),
-    ):
-        if wrong:
-            raise OptionError(got, todo=todo)
+    if arguments.profile and arguments.n_agq == 0:
+        raise OptionError("--profile came with --n-agq 0", todo="leave --n-agq out")
     return GlmerOptions(
-        formula=arguments.formula,
-        data=data_file(arguments.data),
+        given=given,
         family=arguments.family,
         link=arguments.link,
         n_agq=arguments.n_agq,
-        weights=column_name("--weights", arguments.weights),
-        offset=column_name("--offset", arguments.offset),
         profile=arguments.profile,
         anova=arguments.anova,
-        json=arguments.json,
-        out=None if arguments.out is None else Path(arguments.out),
-        title=arguments.title,
-        quiet=arguments.quiet,
-        command=command,
     )
 
 
 def run_glmer(options: GlmerOptions) -> None:
     """Fit the model, write the files if a folder was named, print the summary."""
-    if options.out is not None:
-        check_folder(options.out, MIXED_FILES)
-        spare_input(options.out, options.data)
-    with short_warnings(quiet=options.quiet):
-        results, table = _results(options)
-        if options.out is not None:
-            from ..guided.entry import report_of
-            from ..guided.files import told_of
-
-            told = {"title": options.title, "source": options.data.name, "command": options.command}
-            report_of(told_of(results.fit, results), table, **told).save(options.out)
-    _print(results, options)
+    run_mixed(options.given, lambda: _outcome(options))
 
 
-def _results(options: GlmerOptions) -> tuple[GeneralisedResults, FrameLike]:
-    """What is told of the fit, and the table."""
+def _outcome(options: GlmerOptions) -> MixedOutcome:
     from ..data.files import read_table
+    from ..guided.files import told_of
     from ..mixed.formulas.formula import parse_formula
     from ..mixed.generalised.family_choice import as_family
     from ..mixed.generalised.glmer import GeneralisedMixedModel
-    from ..report.generalised_report import generalised_results
+    from ..report.generalised_report import generalised_json, generalised_results
     from ..report.mixed_record import label_columns
 
-    with about_model(ModelText("formula", options.formula)):
-        family = as_family(options.family, options.link)
-        model, formula = GeneralisedMixedModel(options.formula, family, options.n_agq), parse_formula(options.formula)
-        table = read_table(options.data, label_columns(formula, None))
-        fit = model.fit(table, weights=options.weights, offset=options.offset)
-    with progress_bar(1, quiet=options.quiet) as progress:
+    given = options.given
+    model = GeneralisedMixedModel(given.formula, as_family(options.family, options.link), options.n_agq)
+    table = read_table(given.data, label_columns(parse_formula(given.formula), None))
+    fit = model.fit(table, weights=given.weights, offset=given.offset)
+    with progress_bar(1, quiet=given.output.quiet) as progress:
         results = generalised_results(
             fit,
             profile=options.profile,
             anova=options.anova,
-            weights=options.weights,
-            offset=options.offset,
+            weights=given.weights,
+            offset=given.offset,
             progress=progress,
         )
-    return results, table
+    return MixedOutcome(
+        fit,
+        told_of(fit, results),
+        table,
+        lambda: _summary(results),
+        lambda: generalised_json(results, title=given.output.title),
+    )
 
 
-def _print(results: GeneralisedResults, options: GlmerOptions) -> None:
-    """The summary, or JSON, or where the results are."""
-    if options.json:
-        from ..report.generalised_report import generalised_json
-
-        print(generalised_json(results, title=options.title), end="")
-        return
-    if options.quiet:
-        if options.out is not None:
-            print(options.out)
-        return
+def _summary(results: GeneralisedResults) -> Summary:
     from ..report.generalised_summary import generalised_summary
 
-    shown = generalised_summary(results.fit, ())  # stderr has the warnings already
-    shown = replace(shown, parts=(*shown.parts, *results.tables))
-    print(shown.to_text(shutil.get_terminal_size((100, 24)).columns))
-    if options.out is not None:
-        print(f"\nResults in {options.out}: {', '.join(MIXED_FILES)}")
+    shown = generalised_summary(results.fit, ())
+    return replace(shown, parts=(*shown.parts, *results.tables))

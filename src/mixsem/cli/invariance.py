@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..data.archive import SUFFIXES
-from ..errors import DataError, OptionError, OutputError
-from ..report.folder import check_folder
+from ..data.archive import names_moments
+from ..errors import DataError, OptionError
 from ..report.names import INVARIANCE_FILES
 from ..syntax.sem import parse_model
 from .console import progress_bar, short_warnings
+from .documents import invariance_json
 from .options import ModelText, block_option, model_text
+from .output import Output, check_output, listed, output_options, print_outcome
 from .variance import number
 from .wording import about_model
 
 if TYPE_CHECKING:
     from ..data.intake import Data
+    from ..measurement.invariance import InvarianceTest
     from ..measurement.invariance_search import NonInvariance
-    from ..report.document import Summary
 
 __all__ = ["InvarianceOptions", "invariance_options", "run_invariance"]
 
@@ -46,10 +46,7 @@ class InvarianceOptions:
     kinds: tuple[str, ...]
     threshold: float
     min_share: float
-    out: Path | None
-    title: str
-    quiet: bool
-    command: str
+    output: Output
 
 
 def invariance_options(arguments: argparse.Namespace, command: str = "") -> InvarianceOptions:
@@ -63,9 +60,8 @@ def invariance_options(arguments: argparse.Namespace, command: str = "") -> Inva
     data = Path(arguments.data)
     if not data.is_file():
         raise OptionError(f"there is no file {data}", todo="check the path")
-    for option, given in (("--group", arguments.group), ("--out", arguments.out)):
-        if given is not None and not given.strip():
-            raise OptionError(f"{option} is empty", allowed="a name")
+    if arguments.group is not None and not arguments.group.strip():
+        raise OptionError("--group is empty", allowed="a name")
     for option, given in (
         ("--kinds", arguments.kinds),
         ("--threshold", arguments.threshold),
@@ -79,14 +75,14 @@ def invariance_options(arguments: argparse.Namespace, command: str = "") -> Inva
             allowed="--min-size with --missing listwise: it counts complete rows",
             todo="leave small groups out of the file",
         )
-    ordered: tuple[str, ...] | bool = _listed(arguments.ordered)
+    ordered: tuple[str, ...] | bool = listed(arguments.ordered)
     if ordered == ("all",):
         ordered = True
     return InvarianceOptions(
         data=data,
         group=arguments.group,
         measurement=model_text("measurement", arguments.measurement),
-        levels=_listed(arguments.levels) or None,
+        levels=listed(arguments.levels) or None,
         partial=tuple(arguments.partial or ()),
         estimator=arguments.estimator or ("WLSMV" if ordered else "ML"),
         missing=arguments.missing,
@@ -96,19 +92,11 @@ def invariance_options(arguments: argparse.Namespace, command: str = "") -> Inva
         min_size=None if arguments.min_size is None else _size(arguments.min_size),
         blocks=block_option(arguments.blocks),
         search=arguments.search,
-        kinds=_listed(arguments.kinds) or ("loadings",),
+        kinds=listed(arguments.kinds) or ("loadings",),
         threshold=_number("--threshold", arguments.threshold, 0.10),
         min_share=_number("--min-share", arguments.min_share, 0.0),
-        out=None if arguments.out is None else Path(arguments.out),
-        title=arguments.title,
-        quiet=arguments.quiet,
-        command=command,
+        output=output_options(arguments, command),
     )
-
-
-def _listed(values: list[str] | None) -> tuple[str, ...]:
-    """Names apart, whether blanks or commas separate them."""
-    return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())
 
 
 def _size(text: str) -> int:
@@ -130,24 +118,28 @@ def run_invariance(options: InvarianceOptions) -> None:
     """Test, search if asked, write the files if a folder was named, print the summaries."""
     with about_model(options.measurement):
         parse_model(options.measurement.text)
-    if options.out is not None:
-        check_folder(options.out, INVARIANCE_FILES)
-        for path in (options.out / name for name in INVARIANCE_FILES):
-            if path.exists() and path.samefile(options.data):
-                raise OutputError(f"{path} would replace the data that are read", todo="choose another --out")
+    output = options.output
+    check_output(output, INVARIANCE_FILES, [options.data])
 
-    from ..measurement.invariance import invariance_test
-    from ..measurement.invariance_search import find_noninvariance
     from ..report.invariance_page import save_invariance
     from ..report.summary import summary
 
-    search: NonInvariance | None = None
     files: tuple[str, ...] = ()
-    with (
-        short_warnings(quiet=options.quiet),
-        progress_bar(1 + options.search, quiet=options.quiet) as progress,
-        about_model(options.measurement),
-    ):
+    with short_warnings(quiet=output.quiet), about_model(options.measurement):
+        test, search = _tested(options)
+        if output.out is not None:
+            told = {"title": output.title, "source": options.data.name, "command": output.command}
+            files = tuple(save_invariance(test, output.out, search=search, **told))
+    found = [test] if search is None else [test, search]
+    print_outcome(output, files, lambda: map(summary, found), lambda: invariance_json(test, search, output.title))
+
+
+def _tested(options: InvarianceOptions) -> tuple[InvarianceTest, NonInvariance | None]:
+    """The levels, and the search if that was asked for."""
+    from ..measurement.invariance import invariance_test
+    from ..measurement.invariance_search import find_noninvariance
+
+    with progress_bar(1 + options.search, quiet=options.output.quiet) as progress:
         test = invariance_test(
             options.measurement.text,
             _read(options),
@@ -161,43 +153,12 @@ def run_invariance(options: InvarianceOptions) -> None:
             std_lv=options.std_lv,
             orthogonal=options.orthogonal,
         )
-        if options.search:
-            search = find_noninvariance(
-                test,
-                kinds=options.kinds,
-                threshold=options.threshold,
-                min_share=options.min_share,
-                progress=progress,
-            )
-        if options.out is not None:
-            files = tuple(
-                save_invariance(
-                    test,
-                    options.out,
-                    search=search,
-                    title=options.title,
-                    source=options.data.name,
-                    command=options.command,
-                )
-            )
-    if options.quiet:
-        if options.out is not None:
-            print(options.out)
-        return
-    width = shutil.get_terminal_size((100, 24)).columns
-    for shown in (test, search):
-        if shown is not None:
-            print(_without_warnings(summary(shown)).to_text(width), end="\n\n")
-    if files:
-        print(f"Results in {options.out}: {', '.join(files)}")
-
-
-def _without_warnings(shown: Summary) -> Summary:
-    """Leave out the warnings: stderr has them already."""
-    from ..report.document import Listing
-
-    kept = (p for p in shown.parts if not (isinstance(p, Listing) and p.title == "Warnings"))
-    return replace(shown, parts=tuple(kept))
+        if not options.search:
+            return test, None
+        search = find_noninvariance(
+            test, kinds=options.kinds, threshold=options.threshold, min_share=options.min_share, progress=progress
+        )
+        return test, search
 
 
 def _read(options: InvarianceOptions) -> Data:
@@ -207,7 +168,7 @@ def _read(options: InvarianceOptions) -> Data:
     from ..data.moments import SampleMoments
 
     items = parse_model(options.measurement.text).indicators
-    if options.data.name.lower().endswith(SUFFIXES):
+    if names_moments(options.data):
         moments = SampleMoments.load(options.data)
         return moments if options.min_size is None else moments_of(moments, items, min_size=options.min_size)
     table = read_table(options.data, options.group)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from .output import add_output
+
 __all__ = ["add_invariance"]
 
 
@@ -76,6 +78,4 @@ def add_invariance(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-share", metavar="SHARE", help="share of the groups that must deviate before an item is freed (0)"
     )
-    parser.add_argument("--out", metavar="DIR", help="folder for the results; made if needed")
-    parser.add_argument("--title", default="", metavar="TEXT", help="title of the report")
-    parser.add_argument("--quiet", action="store_true", help="print the path of the result and errors, nothing else")
+    add_output(parser, save=False)

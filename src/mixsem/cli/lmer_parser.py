@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from .mixed_parser import add_mixed_input, add_mixed_output
+
 __all__ = ["CONFINT_METHODS", "DDF_METHODS", "OPTIMIZERS", "add_lmer"]
 
 # Written out, since the modules that define them load NumPy; a test compares.
@@ -24,15 +26,13 @@ def add_lmer(parser: argparse.ArgumentParser) -> None:
         "Fit a linear mixed model and print its summary, with lme4's formulas and numbers. With --out it writes"
         " report.html, fixed.csv, random.csv, varcorr.csv and fit.json."
     )
-    parser.add_argument("formula", metavar="FORMULA", help='in quotation marks, such as "y ~ x + (x | g)"')
-    parser.add_argument(
-        "data",
-        metavar="DATA",
-        help="table with one row per observation (.csv, .csv.gz, .tsv, .parquet, .arrow, .feather)",
+    add_mixed_input(
+        parser,
+        '"y ~ x + (x | g)"',
+        weights="residual variances are sigma^2 / weight",
+        offset="part of the mean that is known",
     )
     parser.add_argument("--ml", action="store_true", help="maximum likelihood (default: REML)")
-    parser.add_argument("--weights", metavar="COLUMN", help="residual variances are sigma^2 / weight")
-    parser.add_argument("--offset", metavar="COLUMN", help="part of the mean that is known")
     parser.add_argument(
         "--ddf",
         metavar="METHOD",
@@ -44,15 +44,11 @@ def add_lmer(parser: argparse.ArgumentParser) -> None:
         help="95%% intervals: wald (fixed effects; the files have them by default), profile (standard deviations and"
         " correlations too, takes longer), or none",
     )
-    parser.add_argument("--anova", action="store_true", help="test the terms of the fixed part too (type III)")
     _add_residual(parser.add_argument_group("residuals with a structure"))
     parser.add_argument(
         "--optimizer", default="lbfgsb", metavar="NAME", help=f"how the fit is found: {', '.join(OPTIMIZERS)}"
     )
-    parser.add_argument("--json", action="store_true", help="print the numbers as JSON in the place of the summary")
-    parser.add_argument("--out", metavar="DIR", help="folder for the results; made if needed")
-    parser.add_argument("--title", default="", metavar="TEXT", help="title of the report")
-    parser.add_argument("--quiet", action="store_true", help="print the path of the result and errors, nothing else")
+    add_mixed_output(parser)
 
 
 def _add_residual(group: argparse._ArgumentGroup) -> None:

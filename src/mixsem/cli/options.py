@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OptionError, did_you_mean
+from .output import Output, output_options
 from .parser import METHODS
 from .step1 import EqualLoadings, Step1Options, one_of, step1_options
 
@@ -68,6 +70,7 @@ class FitOptions:
     measurement: ModelText
     structural: ModelText
     out: Path
+    output: Output
     clusters: tuple[int, ...]
     choose: int | None
     step1: Step1Options
@@ -76,9 +79,6 @@ class FitOptions:
     equal_regressions: tuple[str, ...]
     n_starts: int
     seed: int
-    title: str
-    quiet: bool
-    command: str
     group_specific: tuple[str, ...] = ()
     meanstructure: bool = False
 
@@ -101,7 +101,7 @@ class MomentsOptions:
     items: tuple[str, ...]
     measurement: ModelText | None
     out: Path
-    quiet: bool
+    output: Output
 
 
 def fit_options(arguments: argparse.Namespace, command: str = "") -> FitOptions:
@@ -127,6 +127,7 @@ def fit_options(arguments: argparse.Namespace, command: str = "") -> FitOptions:
         measurement=model_text("measurement", arguments.measurement),
         structural=model_text("structural", arguments.structural),
         out=_path("--out", arguments.out),
+        output=output_options(arguments, command),
         clusters=clusters,
         choose=choose,
         step1=step1,
@@ -135,9 +136,6 @@ def fit_options(arguments: argparse.Namespace, command: str = "") -> FitOptions:
         equal_regressions=tuple(arguments.equal_regressions or ()),
         n_starts=_whole("--starts", arguments.starts, least=1),
         seed=_whole("--seed", arguments.seed, least=0),
-        title=arguments.title,
-        quiet=arguments.quiet,
-        command=command,
         group_specific=tuple(arguments.group_specific or ()),
         meanstructure=_meanstructure(arguments, step1),
     )
@@ -154,7 +152,7 @@ def _meanstructure(arguments: argparse.Namespace, step1: Step1Options) -> bool:
     return bool(arguments.meanstructure)
 
 
-def moments_options(arguments: argparse.Namespace) -> MomentsOptions:
+def moments_options(arguments: argparse.Namespace, command: str = "") -> MomentsOptions:
     """Validate the arguments of ``mixsem moments``; errors are those of `fit_options`."""
     items = tuple(name.strip() for name in (arguments.items or "").split(",") if name.strip())
     if arguments.items is not None and not items:
@@ -164,7 +162,7 @@ def moments_options(arguments: argparse.Namespace) -> MomentsOptions:
         items=items,
         measurement=None if arguments.measurement is None else model_text("measurement", arguments.measurement),
         out=_path("--out", arguments.out),
-        quiet=arguments.quiet,
+        output=output_options(arguments, command),
     )
 
 
@@ -254,6 +252,11 @@ def _is_file(path: Path) -> bool:
         return False
 
 
+def _is_pattern(path: Path) -> bool:
+    """Tell whether a path in quotation marks stands for files that are there."""
+    return any(character in str(path) for character in "*?[") and any(glob.iglob(str(path), recursive=True))
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
@@ -277,7 +280,7 @@ def _read_model(kind: str, path: Path) -> str:
 
 def _data_options(arguments: argparse.Namespace) -> DataOptions:
     files = tuple(_path("DATA", name) for name in arguments.data)
-    absent = next((path for path in files if not _exists(path)), None)
+    absent = next((path for path in files if not _exists(path) and not _is_pattern(path)), None)
     if absent is not None:
         raise OptionError(f"there is no file {absent}", todo="check the path")
     repeated = [path for i, path in enumerate(files) if path in files[:i]]
@@ -286,7 +289,7 @@ def _data_options(arguments: argparse.Namespace) -> DataOptions:
     if arguments.group is not None and not arguments.group.strip():
         raise OptionError("--group is empty", allowed="the name of a column", todo="name the column of the groups")
     min_size = None if arguments.min_size is None else _whole("--min-size", arguments.min_size, least=1)
-    missing = one_of("--missing", arguments.missing, ("listwise", "ml"))
+    missing = one_of("--missing", arguments.missing, ("listwise", "ml", "pairwise"))
     return DataOptions(files, arguments.group, min_size, missing)
 
 

@@ -12,10 +12,11 @@ from .equation_parser import EQUATION_COMMANDS, add_equations
 from .glmer_parser import add_glmer
 from .invariance_parser import add_invariance
 from .lmer_parser import add_lmer
+from .output import add_json, add_output, add_quiet
 from .power_parser import add_power
 from .study_parser import add_study
 
-__all__ = ["DEMO_FOLDER", "METHODS", "parse_arguments"]
+__all__ = ["DEMO_FOLDER", "METHODS", "build_parser", "parse_arguments"]
 
 METHODS = ("mmgsem", "mixml-sem", "mixmg-bsem")
 DEMO_FOLDER = "mixsem-demo"
@@ -33,8 +34,22 @@ _EXAMPLES = """examples:
   mixsem lmer "reaction ~ days + (days | subject)" sleep.csv --confint profile --out results
   mixsem power --groups 24,48 --sizes 50,100,200 --clusters 2 --beta 0.3
   mixsem study run mixml-1 --cells 48 --replications 3 --out mixml-1
+  mixsem sem model.txt survey.csv --save fit.mixsem
+  mixsem show fit.mixsem
 
 exit codes: 0 done, 1 the computation failed, 2 wrong arguments or unusable input, 130 interrupted"""
+
+#: What comes first after a command.
+_FIRST = {
+    "power": "the plan file comes first, if there is one",
+    "explain": "the identifier is what stands in brackets after the message, such as MX101",
+    "show": "the file comes first",
+    "schema": "it takes no argument",
+    "completion": "the shell comes first: bash, zsh, fish or tcsh",
+    "demo": "it needs no data",
+    **dict.fromkeys(("lmer", "glmer"), "the formula comes first, in quotation marks, then the data"),
+    **dict.fromkeys(EQUATION_COMMANDS, "the model comes first, then the data"),
+}
 
 _MODEL = "a text file in lavaan syntax, or the model itself (anything that contains '~')"
 
@@ -50,13 +65,7 @@ class _Parser(argparse.ArgumentParser):
         words = self.prog.split()
         if "study" in words:
             return "the study or its folder comes first" if words[-1] != "study" else "such as mixsem study run"
-        if words[-1] == "power":
-            return "the plan file comes first, if there is one"
-        if words[-1] == "explain":
-            return "the identifier is what stands in brackets after the message, such as MX101"
-        if words[-1] in ("lmer", "glmer"):
-            return "the formula comes first, in quotation marks, then the data"
-        return "the model comes first, then the data" if words[-1] in EQUATION_COMMANDS else "the data files come first"
+        return _FIRST.get(words[-1], "the data files come first")
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -67,7 +76,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     OptionError
         If an argument is unknown, missing, or lacks its value.
     """
-    parser = _build_parser()
+    parser = build_parser()
     arguments, rest = parser.parse_known_args(argv)
     if rest:
         known = [option for action in _actions(parser, arguments) for option in action.option_strings]
@@ -87,7 +96,8 @@ def _actions(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> 
     return list(parser._actions)
 
 
-def _build_parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
     parser = _Parser(
         prog="mixsem",
         description="Compare relations across many groups: structural equation models with regressions"
@@ -108,6 +118,9 @@ def _build_parser() -> argparse.ArgumentParser:
     add_power(commands.add_parser("power", help="how many groups and people are needed", allow_abbrev=False))
     add_study(commands.add_parser("study", help="run simulation studies, the papers' or yours", allow_abbrev=False))
     _add_explain(commands.add_parser("explain", help="what a message means, and what to do", allow_abbrev=False))
+    _add_show(commands.add_parser("show", help="what a file of --save holds", allow_abbrev=False))
+    _add_schema(commands.add_parser("schema", help="the JSON schema of fit.json", allow_abbrev=False))
+    _add_completion(commands.add_parser("completion", help="let the shell complete commands", allow_abbrev=False))
     _add_demo(commands.add_parser("demo", help="run on a survey that ships with mixsem", allow_abbrev=False))
     return parser
 
@@ -120,7 +133,6 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     _add_data(parser)
     parser.add_argument("--measurement", required=True, metavar="FILE", help=f"measurement model: {_MODEL}")
     parser.add_argument("--structural", required=True, metavar="FILE", help=f"structural model: {_MODEL}")
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results; made if needed")
     parser.add_argument(
         "--method",
         default="mmgsem",
@@ -152,8 +164,7 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="cluster on factor means too; with --method mmgsem --equal loadings intercepts",
     )
-    parser.add_argument("--title", default="", metavar="TEXT", help="title of the report")
-    _add_quiet(parser)
+    add_output(parser, required=True)
 
 
 def _add_step1(parser: argparse.ArgumentParser) -> None:
@@ -223,20 +234,41 @@ def _add_moments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--items", metavar="A,B,C", help="the columns of the items, separated by commas")
     which.add_argument("--measurement", metavar="FILE", help=f"take the items from a model: {_MODEL}")
     parser.add_argument("--min-size", metavar="N", help="leave out groups with fewer complete rows")
-    parser.add_argument("--out", required=True, metavar="FILE", help="file to write, .json or .json.gz")
-    _add_quiet(parser)
+    parser.add_argument("--out", required=True, metavar="FILE", help="file to write, .json, .json.gz or .parquet")
+    add_json(parser)
+    add_quiet(parser)
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
     parser.description = "Cluster the 48 countries of a simulated survey whose true clusters are known. Opens nothing."
     parser.add_argument("--out", default=DEMO_FOLDER, metavar="DIR", help=f"folder for the results ({DEMO_FOLDER})")
     parser.add_argument("--method", default="mmgsem", metavar="NAME", help="mmgsem (default), mixml-sem or mixmg-bsem")
-    _add_quiet(parser)
+    add_json(parser)
+    add_quiet(parser)
 
 
 def _add_explain(parser: argparse.ArgumentParser) -> None:
     parser.description = "Print the page of a message: what it means, why it is likely, what to do in which order."
     parser.add_argument("identifier", metavar="IDENTIFIER", help="what stands in brackets after it, such as MX101")
+    add_json(parser)
+
+
+def _add_show(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Print what a file of --save or mixsem.save holds, and the summary of the fit."
+    parser.add_argument("file", metavar="FILE", help="the file (.mixsem)")
+    parser.add_argument("--json", action="store_true", help="print what the file says of itself as JSON, nothing else")
+
+
+def _add_schema(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Print the JSON schema of fit.json (draft 2020-12), with a description of every key."
+
+
+def _add_completion(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Print a script that lets the shell complete commands, options and files; for bash:"
+        " mixsem completion bash > ~/.local/share/bash-completion/completions/mixsem"
+    )
+    parser.add_argument("shell", metavar="SHELL", help="bash, zsh, fish or tcsh")
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -244,17 +276,14 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         "data",
         nargs="+",
         metavar="DATA",
-        help="table with one row per person (.csv, .csv.gz, .tsv, .parquet, .arrow, .feather), or moments file"
-        " (.json, .json.gz); several are merged",
+        help="table with one row per person (.csv, .csv.gz, .tsv, .parquet, .arrow, .feather; a folder or pattern of"
+        " .parquet files), or moments file (.json, .json.gz, .parquet); several are merged",
     )
     parser.add_argument("--group", metavar="COLUMN", help="column of the groups (not for moments)")
     parser.add_argument(
         "--missing",
         default="listwise",
         metavar="HOW",
-        help="missing values: listwise (drop the row, default) or ml (estimate the moments from every answer)",
+        help="missing values: listwise (drop the row, default), ml (estimate the moments from every answer)"
+        " or pairwise (each covariance from the rows with both items)",
     )
-
-
-def _add_quiet(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--quiet", action="store_true", help="print the path of the result and errors, nothing else")

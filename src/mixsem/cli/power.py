@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MixsemError
-from ..report.folder import check_folder, write_folder
+from ..report.folder import write_folder
 from .console import short_warnings
+from .documents import power_json
+from .output import check_output, print_outcome
 from .power_plan import PowerOptions
 from .study_progress import study_progress
 
@@ -32,17 +33,17 @@ def run_power(options: PowerOptions) -> None:
     MixsemError
         If a plan is impossible for the population, or the folder cannot be used.
     """
-    if options.out is not None:
-        check_folder(options.out, POWER_FILES)
+    output = options.output
+    check_output(output, POWER_FILES, ())
 
     from ..studies.power import power
 
     population = _population(options)
     plan = dict(options.plan)
     plan["clusters"] = plan.pop("choose_among", "true")
-    store = None if options.out is None else options.out / STORE
+    store = None if output.out is None else output.out / STORE
     state: StudyState | None = None
-    with short_warnings(quiet=options.quiet), study_progress("power", quiet=options.quiet) as show:
+    with short_warnings(quiet=output.quiet), study_progress("power", quiet=output.quiet) as show:
 
         def report(now: StudyState) -> None:
             nonlocal state
@@ -55,17 +56,13 @@ def run_power(options: PowerOptions) -> None:
             )
         except KeyboardInterrupt:
             raise KeyboardInterrupt(_kept(state, store)) from None
-    if options.out is not None:
-        write_folder(options.out, _contents(result, options.command))
-    if options.quiet:
-        if options.out is not None:
-            print(options.out)
-        return
+    if output.out is not None:
+        write_folder(output.out, _contents(result, output.command))
     from ..report.summary import summary
 
-    print(summary(result).to_text(shutil.get_terminal_size((100, 24)).columns), end="\n\n")
-    if options.out is not None:
-        print(f"Results in {options.out}: {', '.join(POWER_FILES)}; finished data sets in {store}")
+    print_outcome(output, POWER_FILES, lambda: [summary(result)], lambda: power_json(result))
+    if store is not None and not (output.quiet or output.json):
+        print(f"Finished data sets in {store}")
 
 
 def _population(options: PowerOptions) -> AnyPopulation:

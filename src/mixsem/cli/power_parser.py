@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from .output import add_json, add_quiet
+
 __all__ = ["add_power"]
 
 _EXAMPLES = """examples:
@@ -43,7 +45,8 @@ def add_power(parser: argparse.ArgumentParser) -> None:
     paper.add_argument("--beta", metavar="B", help="size of the regressions; each cluster lacks one of four (0.3)")
     paper.add_argument("--reliability", metavar="LEVEL", help="high (default) or low")
     paper.add_argument("--loading-variance", metavar="V", help="variance of the difference of two groups' loadings (0)")
-    parser.add_argument("--out", metavar="DIR", help="folder for the results; made if needed")
     parser.add_argument("--workers", metavar="N", help="processes (all cores)")
     parser.add_argument("--dask", metavar="ADDRESS", help="scheduler of a Dask cluster, such as tcp://10.0.0.5:8786")
-    parser.add_argument("--quiet", action="store_true", help="print the folder and errors, nothing else")
+    parser.add_argument("--out", metavar="DIR", help="folder for the results; made if needed")
+    add_json(parser)
+    add_quiet(parser)

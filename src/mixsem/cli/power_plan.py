@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OptionError, did_you_mean
+from .output import Output, output_options
 from .parser import METHODS
 from .variance import number
 
@@ -55,11 +56,9 @@ class PowerOptions:
     source: str
     population: Mapping[str, Any]
     plan: Mapping[str, Any]
-    out: Path | None
     workers: int | None
     dask: str | None
-    quiet: bool
-    command: str
+    output: Output
 
     @property
     def own(self) -> bool:
@@ -106,11 +105,9 @@ def power_options(arguments: argparse.Namespace, command: str = "") -> PowerOpti
         source,
         population,
         plan,
-        None if arguments.out is None else Path(arguments.out),
         None if arguments.workers is None else _whole("--workers", _typed(arguments.workers), least=1),
         arguments.dask,
-        arguments.quiet,
-        command,
+        output_options(arguments, command),
     )
 
 

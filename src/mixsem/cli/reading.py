@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..data.archive import SUFFIXES
+from ..data.archive import names_moments
 from ..data.columns import FrameLike
 from ..data.files import read_table
 from ..data.grouped import read_grouped
 from ..data.intake import moments_of
 from ..data.moments import SampleMoments
 from ..data.ordinal import Ordered, OrdinalMoments
+from ..data.scanning import can_scan, scan_table
 from ..errors import DataError, MixsemError, OptionError, enumerate_briefly
 from .options import DataOptions
 
@@ -46,7 +47,7 @@ def read_ordered_moments(data: DataOptions, items: Sequence[str], ordered: Order
         If there are several files, or one with moments, which hold no categories; or as `read_moments` does.
     """
     path = data.files[0]
-    if len(data.files) > 1 or path.name.lower().endswith(SUFFIXES):
+    if len(data.files) > 1 or names_moments(path):
         raise OptionError(
             "--ordered came with moments" if len(data.files) == 1 else "--ordered came with several files",
             allowed="one table with one row per person",
@@ -76,24 +77,35 @@ def _with_labels_of_one_type(parts: Sequence[SampleMoments]) -> Sequence[SampleM
 
 def _read(path: Path, items: Sequence[str], data: DataOptions, min_size: int | None) -> SampleMoments:
     group = data.group
-    if path.name.lower().endswith(SUFFIXES):
+    if names_moments(path):
         with _named(path):
             return moments_of(SampleMoments.load(path), items, group, min_size=min_size, missing=data.missing)
-    table = _table(path, group)
+    table = _scan(path, group) if can_scan(path) else _table(path, group)
     with _named(path):
         return moments_of(table, items, group, min_size=min_size, missing=data.missing)
+
+
+def _scan(path: Path, group: str | None) -> FrameLike:
+    """A file, folder or pattern whose rows are read in passing."""
+    table = scan_table(path)
+    _require_group(path, group, table.schema.names)
+    return table
 
 
 def _table(path: Path, group: str | None) -> FrameLike:
     """The rows of a file, which need a grouping column."""
     table = read_table(path, group)
+    _require_group(path, group, list(table.columns))
+    return table
+
+
+def _require_group(path: Path, group: str | None, columns: Sequence[object]) -> None:
     if group is None:
         raise DataError(
             f"{path.name}: the grouping column is not named",
-            allowed=enumerate_briefly(list(table.columns), limit=20),
+            allowed=enumerate_briefly(columns, limit=20),
             todo="add --group COLUMN",
         )
-    return table
 
 
 @contextlib.contextmanager

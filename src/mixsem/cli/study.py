@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import MixsemError, OptionError, OutputError
 from .console import KEPT, short_warnings
+from .documents import status_json
+from .output import Output, output_options, print_json
 from .study_output import data_file, print_effects, whole, write_data, write_figures, write_tables
 from .study_progress import study_progress
 from .study_status import earlier_rows, print_status
@@ -22,10 +24,15 @@ if TYPE_CHECKING:
     from ..studies.run import StudyState
     from ..studies.study import Study
 
-__all__ = ["run_study_action"]
+__all__ = ["run_study_action", "study_action"]
 
 #: Arguments of Python that are options here.
 _ARGUMENT = re.compile(r"(?<![\w.\-])(replications?|cells?|seed|workers|dask|method|variant|order)=")
+
+
+def study_action(arguments: argparse.Namespace, command: str = "") -> argparse.Namespace:
+    """Every action validates its own arguments."""
+    return arguments
 
 
 def run_study_action(arguments: argparse.Namespace) -> None:
@@ -57,23 +64,23 @@ def _run(arguments: argparse.Namespace) -> None:
         if getattr(arguments, name) is not None
     }
     workers = None if arguments.workers is None else whole("--workers", arguments.workers, least=1)
-    for option, value, allowed in (("--out", arguments.out, "a folder"), ("--dask", arguments.dask, "an address")):
-        if value is not None and not value.strip():
-            raise OptionError(f"{option} is empty", allowed=allowed)
+    if arguments.dask is not None and not arguments.dask.strip():
+        raise OptionError("--dask is empty", allowed="an address")
     if workers is not None and arguments.dask is not None:
         raise OptionError("--workers with --dask", allowed="one of them: the cluster knows its workers")
+    output = output_options(arguments, "")
     study = replace(_read(arguments.study), **changes)
-    _run_and_report(study, Path(arguments.out), workers, arguments.dask, retry=arguments.retry, quiet=arguments.quiet)
+    _run_and_report(study, Path(arguments.out), workers, arguments.dask, retry=arguments.retry, output=output)
 
 
 def _run_and_report(
-    study: Study, folder: Path, workers: int | None, dask: str | None, *, retry: bool, quiet: bool
+    study: Study, folder: Path, workers: int | None, dask: str | None, *, retry: bool, output: Output
 ) -> None:
     """Run with progress; whatever stops it, say what is safe."""
     from ..studies.run import run_study
 
     state: StudyState | None = None
-    with short_warnings(quiet=quiet), study_progress(study.name, _earlier(folder), quiet=quiet) as show:
+    with short_warnings(quiet=output.quiet), study_progress(study.name, _earlier(folder), quiet=output.quiet) as show:
 
         def report(now: StudyState) -> None:
             nonlocal state
@@ -90,7 +97,10 @@ def _run_and_report(
         except Exception as error:
             error.add_note(KEPT + _kept(state, folder))
             raise
-    if quiet:
+    if output.json:
+        print_json(status_json(results, folder))
+        return
+    if output.quiet:
         print(folder)
         return
     print_status(results)
@@ -181,7 +191,11 @@ def _settings(text: str) -> dict[str, str]:
 def _status(arguments: argparse.Namespace) -> None:
     from ..studies.results import read_results
 
-    print_status(read_results(arguments.folder))
+    results = read_results(arguments.folder)
+    if arguments.json:
+        print_json(status_json(results, arguments.folder))
+    else:
+        print_status(results)
 
 
 def _show(arguments: argparse.Namespace) -> None:

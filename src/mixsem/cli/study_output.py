@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import OptionError, OutputError, did_you_mean
 from ..report.folder import check_folder
+from .documents import tables_json
+from .output import print_json
 from .step1 import one_of
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ ROWS, MOMENTS = (".csv", ".parquet"), (".json", ".json.gz")
 
 def write_tables(arguments: argparse.Namespace) -> None:
     """Print the tables of a study, or write them to a file."""
-    form = one_of("--format", arguments.format, FORMATS)
+    form = "json" if arguments.json else one_of("--format", arguments.format, FORMATS)
     out = None if arguments.out is None else _file("--out", arguments.out)
     results = _results(arguments.folder)
 
@@ -41,7 +43,7 @@ def write_tables(arguments: argparse.Namespace) -> None:
 
     text = _as_text(study_tables(results), form)
     if out is None:
-        print(text)
+        (print_json if form == "json" else print)(text)
         return
     from ..data.archive import write_whole
 
@@ -51,6 +53,8 @@ def write_tables(arguments: argparse.Namespace) -> None:
 
 def _as_text(tables: Sequence[Table], form: str) -> str:
     """All tables in one of the formats."""
+    if form == "json":
+        return tables_json(tables).rstrip("\n")
     if form == "csv":
         import pandas as pd
 

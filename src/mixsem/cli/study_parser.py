@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from .output import add_json, add_quiet
+
 __all__ = ["add_study"]
 
 _STUDY = "mixml-1, mixml-2, mixmg-bsem or mixmg-sem (the papers' own), or a TOML file"
@@ -47,12 +49,14 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", metavar="N", help="processes (all cores)")
     parser.add_argument("--dask", metavar="ADDRESS", help="scheduler of a Dask cluster, such as tcp://10.0.0.5:8786")
     parser.add_argument("--retry", action="store_true", help="try again what failed")
-    parser.add_argument("--quiet", action="store_true", help="print the folder and errors, nothing else")
+    add_json(parser)
+    add_quiet(parser)
 
 
 def _add_status(parser: argparse.ArgumentParser) -> None:
     parser.description = "Say how far a study is; also while it runs."
     parser.add_argument("folder", metavar="DIR", help=_FOLDER)
+    add_json(parser)
 
 
 def _add_table(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +64,7 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help=_FOLDER)
     parser.add_argument("--format", default="text", metavar="NAME", help="text (default), markdown, latex or csv")
     parser.add_argument("--out", metavar="FILE", help="write to a file instead")
+    add_json(parser)
 
 
 def _add_anova(parser: argparse.ArgumentParser) -> None:
