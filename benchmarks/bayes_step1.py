@@ -14,9 +14,10 @@ import sys
 import tempfile
 import time
 import warnings
+from functools import partial
 
 import mixsem as mx
-from common import MEASUREMENT, report
+from common import MEASUREMENT, report, spent
 from mixsem.simulate import Population, draw_moments, draw_truth
 
 LIMIT = 20.0
@@ -51,23 +52,22 @@ def main(check: bool = False) -> bool:
         )
         worst = mx.diagnostics(fit).frame["rhat"].max()
         return report("Bayesian step 1: chains agree", passed=bool(worst < 1.02), largest_rhat=round(float(worst), 4))
-    cold, warm = (first_use() for _ in range(2)) if compile_anew() else (0.0, 0.0)
+    with tempfile.TemporaryDirectory() as cache:  # empty, so that the first of the processes has to compile
+        cold, warm = first_use(cache), first_use(cache)
     held = report("compilation", passed=warm < 0.3 * cold, first_process=round(cold, 1), next_process=round(warm, 1))
     for name, (model, population, published) in DESIGNS.items():
         moments = draw_moments(draw_truth(population, seed=1), seed=1)
-        wall, cpu = time.perf_counter(), time.process_time()
-        fit = model.fit(moments, seed=1)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        fit, took = spent(partial(model.fit, moments, seed=1))
         frame = mx.diagnostics(fit).frame
         ess = frame[["ess_bulk", "ess_tail"]].min(axis=1)
         held &= report(
             name,
-            passed=wall < LIMIT or "everything" in name,
-            wall_seconds=round(wall, 1),
-            cpu_seconds=round(cpu, 1),
+            passed=took["wall"] < LIMIT or "everything" in name,
+            wall_seconds=round(took["wall"], 1),
+            cpu_seconds=round(took["cpu"], 1),
             loading_compiled_code=round(sum(b.draws.seconds["load"] for b in fit.blocks), 2),
             smallest_ess=round(float(ess.min())),
-            smallest_ess_per_second=round(float(ess.min() / (wall / len(fit.blocks)))),
+            smallest_ess_per_second=round(float(ess.min() / (took["wall"] / len(fit.blocks)))),
             largest_rhat=round(float(frame["rhat"].max()), 4),
             divergences=int(sum(b.draws.diverging.sum() for b in fit.blocks)),
             published=published,
@@ -76,19 +76,11 @@ def main(check: bool = False) -> bool:
     return held
 
 
-_CACHE = {**os.environ}
-
-
-def compile_anew() -> bool:
-    """Give the processes that compile an empty cache folder."""
-    _CACHE["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="mixsem-compiled-")
-    return True
-
-
-def first_use() -> float:
+def first_use(cache: str) -> float:
     """Seconds a new process needs to have the compiled posterior ready, imports included."""
     begin = time.perf_counter()
-    subprocess.run([sys.executable, "-W", "ignore", "-c", FIRST_USE], env=_CACHE, check=True)
+    environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FIRST_USE], env=environment, check=True)
     return time.perf_counter() - begin
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/generalised.py [PROBLEM ...] [--peers-python PYTHON]   # our Python or another has the peers
     python benchmarks/generalised.py --small                                 # seconds: optima, with peers or not
-    python benchmarks/generalised.py --out PAGE.md --verbagg FILE.csv.gz --cbpp FILE.csv   # the page, with real data
+    python benchmarks/generalised.py --verbagg FILE.csv.gz --cbpp FILE.csv   # with real data
 
 Peers are glmm and mixedlm where Python finds them, and lme4 and glmmTMB where Rscript does. How they race is written in
 `mixed_race.py`. Programs that compute standard errors with every fit are compared with our fit and its standard errors.
@@ -21,7 +21,6 @@ import numpy as np
 from generalised_data import PROBLEMS, GeneralisedProblem, cbpp_from, dense_value, verbagg_from
 from mixed_data import Columns
 from mixed_race import LME4, ROUNDING, Benchmark, options, race
-from mixed_table import Page
 
 #: lme4 stops its inner iterations early, which moves the likelihood that it reports by so much.
 REPORTED = 1e-2
@@ -56,26 +55,12 @@ def dense_remarks(problem: GeneralisedProblem, columns: Columns, fit: dict[str, 
     return f"criterion {value:.8f}, lower at {where}: {nearby[where]:.8f}" if nearby[where] < value - ROUNDING else ""
 
 
-PAGE = Page(
-    title="Speed of generalised mixed models",
-    text="""\
-Written by `benchmarks/generalised.py`. Maximum likelihood fits, every program with its default options and each
-fit in a process of its own; programs took turns, the numbers are medians over the runs. CPU seconds (all threads)
-and wall seconds are those of the call from data frame to fitted model; `load` is what a process needs before:
-imports and a first small fit. `above the best` is -2 log-likelihood at the program's estimates, less the lowest of
-all, computed by one function for all programs. Peak memory is what the fit adds to the process.
-
-We have two rows: the fit, and the fit with the standard errors of the fixed effects, which are computed when asked
-for. Programs that compute them with every fit (from the Hessian of all parameters, as we do) are compared with
-the second, others with the first. glmm's likelihood ratio tests are switched off: no other program makes them.""",
-)
 BENCHMARK = Benchmark(
     call="glmer",
     problems=PROBLEMS,
     python="generalised_peers.py",
     r="generalised_r.R",
     in_r=(LME4, "glmmTMB"),
-    page=PAGE,
     real=real,
     dense=dense_remarks,
     faster_than_lme4=5.0,

@@ -2,7 +2,7 @@
 
     python benchmarks/mixed.py [PROBLEM ...] [--peers-python PYTHON]   # our Python or another one has the peers
     python benchmarks/mixed.py --small                                 # half a minute: optima, with peers or not
-    python benchmarks/mixed.py --out PAGE.md --insteval FILE.csv.gz    # write the page, with the real InstEval ratings
+    python benchmarks/mixed.py --insteval FILE.csv.gz                  # with the real InstEval ratings
 
 Peers are glmm, mixedlm and statsmodels where Python finds them, and lme4 where Rscript does. How they race is written
 in `mixed_race.py`.
@@ -20,7 +20,6 @@ import numpy as np
 
 from mixed_data import PROBLEMS, Columns, Problem, dense_fit, insteval_from
 from mixed_race import LME4, ROUNDING, Benchmark, options, race
-from mixed_table import Page
 
 
 def insteval(name: str, words: argparse.Namespace) -> Columns | None:
@@ -47,23 +46,12 @@ def dense_remarks(problem: Problem, columns: Columns, fit: dict[str, Any]) -> st
     return ""
 
 
-PAGE = Page(
-    title="Speed of linear mixed models",
-    text="""\
-Written by `benchmarks/mixed.py`. REML fits of simulated data with two covariates, every program with its
-default options and each fit in a process of its own; programs took turns, the numbers are medians over the
-runs. CPU seconds (all threads) and wall seconds are those of the call from data frame to fitted model;
-`load` is what a process needs before: imports and a first small fit. `above the best` is the REML criterion
-at the program's estimates, less the lowest of all, computed by one function for all programs. Peak memory is
-what the fit adds to the process.""",
-)
 BENCHMARK = Benchmark(
     call="lmer",
     problems=PROBLEMS,
     python="mixed_peers.py",
     r="mixed_lme4.R",
     in_r=(LME4,),
-    page=PAGE,
     real=insteval,
     dense=dense_remarks,
     faster_than_lme4=2.0,

@@ -11,24 +11,22 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from common import report
+from common import HERE, Answer, last_line, report, take_turns
 from mixed_data import Columns, Problem, store
-from mixed_table import OURS, Page, Row, markdown, ours_beside, table
+from mixed_table import OURS, Row, ours_beside, table
 
 __all__ = ["DENSE_ROWS", "ROUNDING", "WORSE", "Benchmark", "options", "race", "remarks"]
 
-HERE = Path(__file__).parent
 LME4 = "lme4"
 #: A criterion above another by less than this is as good.
 WORSE = 1e-5
@@ -38,8 +36,6 @@ ROUNDING = 1e-6
 NOISE = 1.1
 #: Rows up to which dense matrices judge.
 DENSE_ROWS = 1000
-#: A slow fit is not repeated.
-SLOW = 60.0
 SEED = 7
 
 
@@ -57,8 +53,6 @@ class Benchmark:
         Scripts that fit by one program in a process of its own.
     in_r
         The programs of the R script.
-    page
-        What the written page says before its tables.
     real
         Columns from a file of the user, in the place of simulated ones; None if there is none for the problem.
     dense
@@ -76,7 +70,6 @@ class Benchmark:
     python: str
     r: str
     in_r: tuple[str, ...]
-    page: Page
     real: Callable[[str, argparse.Namespace], Columns | None]
     dense: Callable[[Problem, Columns, dict[str, Any]], str]
     faster_than_lme4: float
@@ -101,7 +94,7 @@ class Machine:
         else:
             command = [self._python(program), HERE / self.benchmark.python]
         words = [str(word) for word in (*command, program, *arguments)]
-        return _answer(words, self.timeout, self.environment)
+        return last_line(words, self.timeout, self.environment)
 
     def kernels(self) -> int:
         """How many compiled kernels are stored for the timings."""
@@ -112,17 +105,6 @@ class Machine:
         return sys.executable if program in (OURS, "judge") else self.peers_python
 
 
-def _answer(command: list[str], timeout: float, environment: dict[str, str]) -> Any:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=environment, check=False)
-    except subprocess.TimeoutExpired:
-        return f"stopped after {timeout:.0f} s"
-    lines = (done.stderr if done.returncode else done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
-    if done.returncode:
-        return lines[-1].removeprefix("NotImplementedError: ")[:200]
-    return json.loads(lines[-1])
-
-
 def find_programs(benchmark: Benchmark, words: argparse.Namespace, cache: Path) -> Machine:
     """Look for the peers. For timings our kernels are compiled anew, into a folder that later processes read."""
     environment = dict(os.environ) if words.small else {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
@@ -130,13 +112,13 @@ def find_programs(benchmark: Benchmark, words: argparse.Namespace, cache: Path) 
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS")
         environment |= dict.fromkeys(names, str(words.threads))
     script = str(HERE / benchmark.python)
-    own = _answer([sys.executable, script, "found"], 120, environment)
+    own = last_line([sys.executable, script, "found"], 120, environment)
     others = own
     if words.peers_python != sys.executable:
-        others = _answer([words.peers_python, script, "found"], 120, environment)
+        others = last_line([words.peers_python, script, "found"], 120, environment)
     in_r = "no Rscript"
     if shutil.which("Rscript"):
-        in_r = _answer(["Rscript", str(HERE / benchmark.r), "found"], 120, environment)
+        in_r = last_line(["Rscript", str(HERE / benchmark.r), "found"], 120, environment)
     versions = {OURS: own.get(OURS, "")} | (others if isinstance(others, dict) else {})
     versions = versions | {OURS: own.get(OURS, "")} | (in_r if isinstance(in_r, dict) else {})
     wanted = {name: version for name, version in versions.items() if not words.programs or name in words.programs}
@@ -154,18 +136,11 @@ def compilation(machine: Machine, folders: list[Path]) -> tuple[float, float]:
     return seconds[0] - seconds[1], seconds[1]
 
 
-def take_turns(machine: Machine, folder: Path, tiny: Path | None, repeats: int) -> dict[str, list[Any]]:
-    """The answers of every program, which fit one after the other, again and again."""
-    answers: dict[str, list[Any]] = {name: [] for name in machine.versions}
-    for _ in range(repeats):
-        for name, got in answers.items():
-            if got and (isinstance(got[-1], str) or got[-1]["wall"] > SLOW):
-                continue
-            compiled = machine.kernels()
-            got.append(machine.run(name, folder, *([tiny] if tiny else [])))
-            if machine.kernels() > compiled:  # large data may need kernels that small ones do not
-                got[-1] = machine.run(name, folder, *([tiny] if tiny else []))
-    return answers
+def fit_once(machine: Machine, program: str, folder: Path, tiny: Path | None) -> Answer:
+    """One fit in a process of its own; again if kernels were compiled, as large data may need more than small ones."""
+    compiled = machine.kernels()
+    answer: Answer = machine.run(program, folder, *([tiny] if tiny else []))
+    return machine.run(program, folder, *([tiny] if tiny else [])) if machine.kernels() > compiled else answer
 
 
 def judge(machine: Machine, folder: Path, fits: dict[str, dict[str, Any]]) -> dict[str, float]:
@@ -242,7 +217,7 @@ def _slower(benchmark: Benchmark, fitted: Sequence[Row]) -> list[str]:
     return found
 
 
-def compare(name: str, words: argparse.Namespace, machine: Machine, scratch: Path) -> tuple[list[Row], bool]:
+def compare(name: str, words: argparse.Namespace, machine: Machine, scratch: Path) -> bool:
     """One problem: draw, fit by all, judge."""
     benchmark = machine.benchmark
     problem = benchmark.problems[name]
@@ -252,7 +227,8 @@ def compare(name: str, words: argparse.Namespace, machine: Machine, scratch: Pat
     folder = scratch / "data"
     store(problem, columns, folder)
     tiny = None if words.small else scratch / "tiny" / name
-    answers = take_turns(machine, folder, tiny, 1 if words.small else words.repeats)
+    ask = {who: partial(fit_once, machine, who, folder, tiny) for who in machine.versions}
+    answers = take_turns(ask, 1 if words.small else words.repeats)
     fits = {who: got[-1] for who, got in answers.items() if isinstance(got[-1], dict)}
     judged = judge(machine, folder, fits)
     shutil.rmtree(folder)
@@ -262,10 +238,10 @@ def compare(name: str, words: argparse.Namespace, machine: Machine, scratch: Pat
         found += [text for text in [benchmark.dense(problem, columns, fits[OURS])] if text]
     ours = next((row for row in rows if row.program == OURS), None)
     facts = {"cpu_seconds": round(ours.cpu, 4), "criterion": ours.criterion} if ours and ours.cpu else {}
-    held = report(f"{benchmark.call} {name}", passed=not found, **facts, numbers="; ".join(found) or "agree")
     if not words.small:
+        facts |= {"title": problem.title, "shown": problem.shown(), "programs": [asdict(row) for row in rows]}
         print(table(rows), flush=True)
-    return rows, held
+    return report(f"{benchmark.call} {name}", passed=not found, remark="; ".join(found), **facts)
 
 
 def options(benchmark: Benchmark, description: str | None) -> argparse.ArgumentParser:
@@ -279,7 +255,6 @@ def options(benchmark: Benchmark, description: str | None) -> argparse.ArgumentP
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--timeout", type=float, default=900.0, help="seconds for one process")
     parser.add_argument("--threads", type=int, default=0, help="for all programs; their own choice if not given")
-    parser.add_argument("--out", type=Path, metavar="PAGE", help="a Markdown page to write")
     return parser
 
 
@@ -290,23 +265,14 @@ def race(benchmark: Benchmark, parser: argparse.ArgumentParser, arguments: Seque
     unknown = [name for name in words.problems if name not in problems]
     if unknown:
         parser.error(f"no problem {unknown[0]!r}; there are {', '.join(problems)}")
-    if words.small and words.out:
-        parser.error("--small writes no page: its seconds are those of loading")
     names = words.problems or list(problems)
-    began = time.strftime("%Y-%m-%d")
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         machine = find_programs(benchmark, words, scratch / "kernels")
         for name in names:
             store(problems[name], problems[name].columns(SEED, small=True), scratch / "tiny" / name)
-        compiled = None
         if OURS in machine.versions and not words.small:
-            compiled = compilation(machine, [scratch / "tiny" / name for name in names])
-            print(f"compilation, once per machine: {compiled[0]:.1f} s; the same fits afterwards {compiled[1]:.1f} s")
-        results = {name: compare(name, words, machine, scratch) for name in names}
-    if words.out:
-        titles = {problems[name].title: rows for name, (rows, _) in results.items()}
-        formulas = {problems[name].title: problems[name].shown() for name in names}
-        page = markdown(benchmark.page, titles, formulas, machine.versions, compiled, began)
-        words.out.write_text(page, encoding="utf-8")
-    return all(held for _, held in results.values())
+            first, later = compilation(machine, [scratch / "tiny" / name for name in names])
+            facts = {"versions": machine.versions, "compiling": round(first, 1), "later": round(later, 1)}
+            report(f"{benchmark.call}: programs", passed=True, **facts)
+        return all([compare(name, words, machine, scratch) for name in names])

@@ -1,24 +1,14 @@
-"""Tables of `mixed.py` and `generalised.py`: on the console and as a Markdown page."""
+"""Tables of `mixed.py` and `generalised.py`: on the console and in Markdown."""
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-__all__ = ["OURS", "Page", "Row", "markdown", "ours_beside", "table"]
+__all__ = ["OURS", "Row", "cells", "ours_beside", "seconds", "section", "table", "times"]
 
 OURS = "mixsem"
-
-
-@dataclass(frozen=True)
-class Page:
-    """What a page says before its tables."""
-
-    title: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -48,7 +38,7 @@ class Row:
         return self.program.split(",")[0] == OURS
 
 
-HEAD = ("program", "CPU s", "wall s", "ours / its CPU", "evaluations", "above the best", "peak MiB", "load s", "runs")
+HEAD = ("program", "CPU s", "wall s", "× our CPU", "evaluations", "above the best", "peak MiB", "load s", "runs")
 
 
 def ours_beside(row: Row, fitted: Sequence[Row]) -> Row | None:
@@ -62,6 +52,12 @@ def seconds(value: float) -> str:
     return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 
 
+def times(ratio: float) -> str:
+    """How many times our seconds, in bold where that is less than once: there we lose."""
+    shown = f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}" if ratio >= 1.05 else f"{ratio:.2f}"
+    return shown if ratio >= 1 else f"**{shown}**"
+
+
 def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     """The table of one problem as text, without its head."""
     fitted = [row for row in rows if row.criterion is not None]
@@ -72,12 +68,12 @@ def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
             lines.append((row.program, *[""] * (len(HEAD) - 2), row.remark))
             continue
         ours = ours_beside(row, fitted)
-        ratio = "" if ours is None or row.ours else f"{ours.cpu / row.cpu:.2f}"
+        ratio = "" if ours is None or row.ours else times(row.cpu / ours.cpu)
         count = "" if row.evaluations is None else str(row.evaluations)
         count += f" + {row.gradients} gradients" if row.gradients else ""
         excess = f"{max(row.criterion - best, 0.0):.0e}" if row.criterion - best > 1e-8 else "0"
-        times = (seconds(row.cpu), seconds(row.wall), ratio, count, excess, f"{row.peak:.0f}", f"{row.load:.1f}")
-        lines.append((row.program, *times, str(row.repeats)))
+        shown = (seconds(row.cpu), seconds(row.wall), ratio, count, excess, f"{row.peak:.0f}", f"{row.load:.1f}")
+        lines.append((row.program, *shown, str(row.repeats)))
     return lines
 
 
@@ -93,45 +89,14 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(text)
 
 
-def processor() -> str:
-    """The name of the processor, as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def markdown(
-    page: Page,
-    problems: Mapping[str, Sequence[Row]],
-    formulas: Mapping[str, str],
-    versions: Mapping[str, str],
-    compiled: tuple[float, float] | None,
-    day: str,
-) -> str:
-    """The page: how it was measured, and one table per problem."""
-    programs = ", ".join(f"{name} {version}" for name, version in versions.items())
-    text = [
-        f"# {page.title}",
-        "",
-        page.text,
-        "",
-        f"- Machine: {processor()}, {os.cpu_count()} cores, {platform.system()}; {day}",
-        f"- Programs: {programs} (ours on Python {platform.python_version()})",
-    ]
-    if compiled:
-        text.append(
-            f"- Compiling our kernels, once per machine: {compiled[0]:.1f} s; the same small fits, one of each problem,"
-            f" take {compiled[1]:.1f} s in a later process"
-        )
-    for title, rows in problems.items():
-        text += ["", f"## {title}", "", formulas[title], ""]
-        text.append("| " + " | ".join(HEAD) + " |")
-        text.append("|---" + "|--:" * (len(HEAD) - 1) + "|")
-        for line in cells(rows):
-            shown = line if any(line[1:-1]) else (line[0], *["–"] * (len(HEAD) - 2), "–")
-            text.append("| " + " | ".join(shown) + " |")
-        for row in rows:
-            text += ["", f"{row.program}: {row.remark}"] if row.criterion is None else []
-    return "\n".join(text).rstrip() + "\n"
+def section(record: Mapping[str, Any], title: str) -> list[str]:
+    """The lines of one problem on a page: how the model is written, its table, and why programs have no fit."""
+    rows = [Row(**{**row, "estimates": tuple(row.get("estimates", ()))}) for row in record["programs"]]
+    lines = [f"## {title}", "", record["shown"], "", "| " + " | ".join(HEAD) + " |"]
+    lines.append("|---" + "|--:" * (len(HEAD) - 1) + "|")
+    for cell in cells(rows):
+        shown = cell if any(cell[1:-1]) else (cell[0], *["–"] * (len(HEAD) - 2), "–")
+        lines.append("| " + " | ".join(shown) + " |")
+    for row in rows:
+        lines += ["", f"{row.program}: {row.remark}"] if row.criterion is None else []
+    return lines

@@ -96,6 +96,7 @@ def main(n: int = 40) -> bool:
             data_sets=n,
             seconds_one=round(one, 2),
             seconds_two=round(two, 2),
+            per_hour=round(3600 * n / two),
             efficiency=round(share, 3),
             efficiency_of_a_plain_loop=round(machine, 3),
         )

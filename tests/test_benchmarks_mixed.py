@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -146,18 +147,17 @@ def test_page(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = load("mixed_table", monkeypatch)
     ours = shown.Row("mixsem", cpu=1.0, wall=1.5, load=0.5, peak=10.0, evaluations=9, criterion=100.0, repeats=3)
     peer = replace(ours, program="lme4", cpu=4.0, evaluations=40, criterion=100.00002)
+    quick = replace(ours, program="glmm", cpu=0.5)
     gone = shown.Row("statsmodels", remark="stopped after 9 s")
-    text = shown.markdown(
-        shown.Page("Speed", "How."),
-        {"Few": [ours, peer, gone]},
-        {"Few": "`y ~ x`"},
-        {"mixsem": "1", "lme4": "2"},
-        (7.0, 0.5),
-        "now",
-    )
-    assert text.startswith("# Speed\n\nHow.\n") and "## Few\n\n`y ~ x`\n" in text
+    rows = [ours, peer, quick, gone]
+    record = {"title": "Few", "shown": "`y ~ x`", "programs": [asdict(row) for row in rows]}
+    text = "\n".join(shown.section(json.loads(json.dumps(record)), "Few"))
+    assert text.startswith("## Few\n\n`y ~ x`\n")
     assert "| mixsem | 1.00 | 1.50 |  | 9 | 0 | 10 | 0.5 | 3 |" in text
-    assert "| lme4 | 4.00 | 1.50 | 0.25 | 40 | 2e-05 | 10 | 0.5 | 3 |" in text
-    assert "statsmodels: stopped after 9 s" in text and "once per machine: 7.0 s" in text
+    assert "| lme4 | 4.00 | 1.50 | 4.0 | 40 | 2e-05 | 10 | 0.5 | 3 |" in text
+    assert "| glmm | 0.50 | 1.50 | **0.50** |" in text
+    assert "statsmodels: stopped after 9 s" in text
     assert [shown.seconds(value) for value in (12.345, 0.1, 0.04217, 0.00213)] == ["12.35", "0.10", "0.042", "0.0021"]
-    assert "  criterion: 100.000000" in shown.table([ours, peer, gone])
+    assert "  criterion: 100.000000" in shown.table(rows)
+    summary = load("tables", monkeypatch).mixed_summary([record])
+    assert summary[2] == "| Few | 1 s | glmm | **0.50** | 4.0 |"
