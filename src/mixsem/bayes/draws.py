@@ -18,6 +18,10 @@ Array = NDArray[np.float64]
 Report = Callable[[int, int], None]
 
 
+#: What numbers of a sampler may be. A year of draws, or more than memory holds, is a slip of the keyboard.
+_RANGES = {"chains": (1, 1000), "warmup": (50, 1_000_000), "draws": (10, 1_000_000), "max_depth": (1, 20)}
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How to sample.
@@ -46,12 +50,11 @@ class Sampling:
     cores: int | None = None
 
     def __post_init__(self) -> None:
-        lowest = {"chains": 1, "warmup": 50, "draws": 10, "max_depth": 1}
-        for name, least in lowest.items():
+        for name, (least, most) in _RANGES.items():
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
                 raise OptionError(
-                    f"{name}={value!r}", allowed=f"a whole number of at least {least}", todo=f"change {name}"
+                    f"{name}={value!r}", allowed=f"a whole number from {least} to {most:,}", todo=f"change {name}"
                 )
         if not isinstance(self.target_accept, int | float) or not 0.5 <= self.target_accept < 1.0:
             raise OptionError(

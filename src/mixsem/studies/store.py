@@ -14,7 +14,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,12 +154,12 @@ class Store:
     def _write(self, table: pa.Table, name: str) -> None:
         import pyarrow.parquet as pq
 
-        temporary = self.results / f".{name}.tmp"
-        with temporary.open("wb") as file:
-            pq.write_table(table, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, self.results / name)
+        with _passing(self.results / f".{name}.tmp") as temporary:
+            with temporary.open("wb") as file:
+                pq.write_table(table, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, self.results / name)
 
 
 def read_rows(results: Path) -> pd.DataFrame:
@@ -226,9 +226,19 @@ def _load_identity(path: Path) -> dict[str, Any] | None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    with _passing(path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+
+
+@contextmanager
+def _passing(temporary: Path) -> Iterator[Path]:
+    """A file that gets its name when it is whole, and goes if it never is."""
+    try:
+        yield temporary
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -29,6 +30,8 @@ AnyPopulation: TypeAlias = "Population | OwnPopulation"
 
 KINDS = ("mmgsem", "mixml-sem", "mixmg-bsem", "ml-sem")
 SAMPLES = ("fixed", "random")
+#: Cells of a design, and data sets of a study: each is looked at before the first one is run.
+MOST_CELLS, MOST_DATA_SETS = 100_000, 10_000_000
 
 
 @dataclass(frozen=True)
@@ -196,6 +199,7 @@ class Study:
         ):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise OptionError(f"{name}={value!r}", allowed=f"a whole number of at least {least}")
+        _refuse_large(self)
         if self.sample not in SAMPLES:
             raise OptionError(f"sample={self.sample!r}", allowed='"fixed" or "random"')
         if not self.methods:
@@ -292,6 +296,22 @@ def described_population(population: AnyPopulation) -> dict[str, Any]:
     """Kind and fields of a population as plain data; 0 and 0.0 are the same level."""
     own = {k: float(v) if isinstance(v, int | float) else repr(v) for k, v in own_fields(population).items()}
     return {"kind": type(population).__name__, **own}
+
+
+def _refuse_large(study: Study) -> None:
+    """Refuse a design that no computer could go through, before its cells are listed."""
+    n_cells = math.prod(len(levels) for levels in study.factors.values())
+    n_data_sets = study.replications * min(study.cells or n_cells, n_cells)
+    if n_cells > MOST_CELLS or n_data_sets > MOST_DATA_SETS:
+        raise OptionError(
+            f"a study of {_rounded(n_cells)} cells and {_rounded(n_data_sets)} data sets",
+            allowed=f"{MOST_CELLS:,} cells and {MOST_DATA_SETS:,} data sets",
+            todo="use fewer levels, fewer replications, or a fraction of the cells (cells=)",
+        )
+
+
+def _rounded(count: int) -> str:
+    return f"{count:,}" if count < 10**15 else "more than 10^15"
 
 
 def _levels(name: str, given: Any) -> tuple[Level, ...]:

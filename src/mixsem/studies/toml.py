@@ -61,7 +61,7 @@ def read_study(source: str | Path) -> Study:
     text, where = _text_of(source)
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise OptionError(
             f"{where} is no TOML: {error}", todo="correct the line; strings stand in quotes, tables in [brackets]"
         ) from None

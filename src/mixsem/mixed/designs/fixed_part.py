@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import DataError, ModelError
+from ...safe_formulas import refuse_large, refuse_unsafe
 from ..formulas.formula import plain_columns
 from ..formulas.formula_words import AS_NUMBER, named_back, shielded_columns, shielded_text, whole_column_calls
 from .predictor_types import as_floats
@@ -170,7 +171,7 @@ def _plain_matrix(frame: pd.DataFrame, intercept: bool, variables: tuple[str, ..
 
 
 def _parsed(text: str) -> Any:
-    from formulaic import Formula
+    from formulaic import Formula, SimpleFormula
     from formulaic.errors import FormulaicError
 
     whole = whole_column_calls(text)
@@ -180,15 +181,20 @@ def _parsed(text: str) -> Any:
             allowed="functions of one row, and center(), scale(), poly(), bs(), cr(), which remember those of the fit",
             todo=_advice(text) or "make the expression a column of the table first",
         )
+    refuse_large(text)
     try:
-        return Formula(shielded_text(text))
-    except (FormulaicError, SyntaxError) as error:
+        parsed = Formula(shielded_text(text))
+    except (FormulaicError, SyntaxError, RecursionError, MemoryError, ValueError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else _first_line(error)
         raise ModelError(
             f"the formula {text!r} cannot be read: {reason}",
             allowed="variables, + - * / : ^ ( ), C(...), and functions such as log(), scale(), poly(), bs()",
             todo=_advice(text) or "put arithmetic into I(), as in I(x / 10)",
         ) from error
+    if not isinstance(parsed, SimpleFormula):
+        raise ModelError(f"the formula {text!r} has several parts", todo="join predictors by '+'")
+    refuse_unsafe(parsed, text, _advice(text))
+    return parsed
 
 
 def _matrix(source: Any, frame: pd.DataFrame, text: str) -> tuple[Array, Any, tuple[str, ...]]:
@@ -199,7 +205,11 @@ def _matrix(source: Any, frame: pd.DataFrame, text: str) -> tuple[Array, Any, tu
             warnings.simplefilter("error", DataMismatchWarning)
             made = source.get_model_matrix(_ready(text, frame), context=FUNCTIONS, na_action="ignore")
     except DataMismatchWarning as error:
-        raise DataError(f"{text!r} meets categories that the fit does not know: {_first_line(error)}") from error
+        raise DataError(
+            f"{text!r} meets categories that it does not know: {_first_line(error)}",
+            allowed="the categories of the fit, or those that levels= names",
+            todo="leave these rows out",
+        ) from error
     except (FormulaicError, ArithmeticError, LookupError, SyntaxError, TypeError, ValueError) as error:
         if "extend beyond" in str(error):
             raise _beyond(text, error) from error
@@ -246,4 +256,5 @@ def _named(name: str) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m|⧛[^⧚]*⧚", "", str(error)).strip().splitlines()[0]
+    lines = re.sub(r"\x1b\[[0-9;]*m|⧛[^⧚]*⧚", "", str(error)).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -14,6 +14,7 @@ __all__ = ["Reader", "Summand"]
 _DEEPEST = 50  # levels of nesting: far beyond any model, well inside Python's own limit
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _BETWEEN = ("*", "/", ":", "^", "**")
+_OPERAND = "columns, numbers and calls of functions, joined by + - * / : ^"
 _BAR = "a random term in parentheses, as in (1 | g) or (x | g)"
 
 
@@ -69,6 +70,8 @@ class Reader:
         for token in self.tokens:
             if token.text in _CLOSING:
                 opened.append(token)
+                if len(opened) > _DEEPEST:
+                    raise self.error("this is nested too deeply", at=token, todo=f"use at most {_DEEPEST} levels")
             elif token.text in _CLOSING.values():
                 if not opened or _CLOSING[opened[-1].text] != token.text:
                     raise self.error(f"this '{token.text}' closes nothing", at=token, todo="remove it, or open it")
@@ -231,6 +234,8 @@ class Reader:
         while self.token.text == "/":
             self.position += 1
             nested.append((*self._interaction(), *nested[-1]))
+            if len(nested) > _DEEPEST:
+                raise self.error("this is nested too deeply", todo=f"use at most {_DEEPEST} levels")
         if not self._at_end():
             raise self._bad_grouping()
         if len({frozenset(names) for names in nested}) < len(nested):
@@ -294,10 +299,11 @@ class Reader:
         if token.text == "=":
             return self.error("'=' is unexpected here", todo="did you mean '~'?")
         if token.kind == "end":
-            return self.error(f"something is missing after {before}" if before else "something is missing here")
+            missing = f"something is missing after {before}" if before else "something is missing here"
+            return self.error(missing, allowed=_OPERAND)
         operands = ("name", "quoted", "number")
         todo = f"join them by '+': {before.text} + {token.text}" if before and before.kind in operands else ""
-        return self.error(f"{token} is unexpected here", todo=todo if token.kind in operands else "")
+        return self.error(f"{token} is unexpected here", allowed=_OPERAND, todo=todo if token.kind in operands else "")
 
     def _closing(self, opening: int) -> int:
         """Position of the bracket that closes the one at `opening`."""

@@ -206,7 +206,10 @@ def fit_within(source: ClusteredRegression, kind: WithinKind) -> WithinNumbers:
         )
     left = design.n - source.n_clusters - len(kept)
     if left < 1:
-        raise DataError(f"{design.n} rows for {source.n_clusters} cluster effects and {len(kept)} coefficients")
+        raise DataError(
+            f"{design.n} rows for {source.n_clusters} cluster effects and {len(kept)} coefficients",
+            allowed="more rows than these together",
+        )
     inside = inside[:, kept]
     found = sandwich(inside, y, None, codes, source.n_clusters, "CR2" if kind == "classical" else kind)
     sigma2 = float(found.residuals @ found.residuals) / left

@@ -55,7 +55,9 @@ def dropout_table(used: UsedRows, time: str, person: Sequence[str]) -> FrameTabl
     """
     known = used.frame[[time, *person]].notna().all(axis=1).to_numpy()
     if not known.any():
-        raise DataError(f"no row has a value of {time} and of {', '.join(person)}")
+        raise DataError(
+            f"no row has a value of {time} and of {', '.join(person)}", todo="name the columns of occasions and people"
+        )
     rows = used.frame[known]
     who = np.asarray(rows.groupby(list(person), observed=True, sort=False).ngroup(), dtype=np.int64)
     occasions, at = np.unique(rows[time].to_numpy(), return_inverse=True)

@@ -68,7 +68,7 @@ def refit_all(fit: MixedFit, tables: Sequence[FrameLike], names: Sequence[str]) 
                 _require_rows(design, table)
                 other = fit.specification.fit(table, weights=design.weights_column, offset=design.offset_column)
             except MixsemError as error:
-                raise DataError(f"{name}: {error.args[0]}") from error
+                raise DataError(f"{name}: {error.got}", allowed=error.allowed, todo=error.todo) from error
         if other.design.fixed_names != design.fixed_names:
             raise DataError(
                 f"{name} leads to the coefficients {', '.join(other.design.fixed_names)}",
@@ -126,7 +126,8 @@ def _with_columns_of(fit: MixedFit, other: MixedFit, name: str) -> MixedFit:
             for term, Z in ((term, base.term_matrix(place[term.bar], design.frame)) for term in design.terms)
         )
     except MixsemError as error:
-        raise DataError(f"{name}: with the columns of the fit, {error.args[0]}") from error
+        got = f"{name}: with the columns of the fit, {error.got}"
+        raise DataError(got, allowed=error.allowed, todo=error.todo) from error
     pairs = [(X, design.X), *((a.Z, b.Z) for a, b in zip(terms, design.terms, strict=True))]
     pairs += [] if offset is None else [(offset, design.offset)]
     if all(a is b or _same(a, b) for a, b in pairs):
