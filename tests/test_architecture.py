@@ -25,7 +25,7 @@ LONGEST_FUNCTION = 80  # lines of code: a docstring explains, and is not counted
 
 STEPS = frozenset({"measurement", "factors", "structural"})
 ORCHESTRA = frozenset(
-    {"comparison", "explained", "growth_curves", "guided", "pipelines", "cli", "studies", "resampling"}
+    {"comparison", "explained", "growth_curves", "guided", "pipelines", "cli", "studies", "resampling", "saving"}
 )
 DISPLAY = frozenset({"report", "plots"})
 ABOVE_DATA = STEPS | ORCHESTRA | DISPLAY | {"mixed", "multilevel", "simulate"}
@@ -48,6 +48,7 @@ FORBIDDEN: dict[str, frozenset[str]] = {
     "plots": ORCHESTRA,
     "simulate": ORCHESTRA | DISPLAY,
     "pipelines": frozenset({"cli", "studies"}),
+    "saving": frozenset({"cli", "pipelines"}),
     "studies": frozenset({"cli"}),
     "": frozenset({"cli"}),  # the package itself: its __init__
 }
@@ -56,6 +57,9 @@ SELF_CONTAINED: dict[str, frozenset[str]] = {
     "kernels": frozenset({"kernels"}),
     "errors": frozenset(),
     "options": frozenset({"errors"}),
+    "locking": frozenset(),
+    "safe_formulas": frozenset({"errors"}),
+    "threads": frozenset(),
     "workers": frozenset({"errors"}),
 }
 NOT_IN_KERNELS = frozenset({"pandas", "narwhals", "matplotlib", "polars", "pyarrow", "duckdb", "rich"})

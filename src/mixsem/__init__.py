@@ -123,8 +123,11 @@ if TYPE_CHECKING:
     from .pipelines import mixmg_bsem, mixml_sem, mmgsem
     from .report.files import save_results
     from .report.frames import augment, clusters, glance, tidy
+    from .report.methods.entry import methods_text
+    from .report.methods.text import MethodsText
     from .report.summary import summary
     from .resampling import bootstrap
+    from .saving import load, save
     from .structural.choice import choose_clusters
     from .structural.fit import MixtureFit
     from .structural.mixture import StructuralMixture
@@ -138,7 +141,7 @@ __all__ = [
     "MGBCFA", "MGCFA", "MLCFA", "MLSEM", "SEM", "Alignment", "AllFit", "BayesianFit", "Bootstrap", "Classification",
     "ClusterTest", "ConfidenceIntervals", "ConvergenceCheck", "DistalOutcome", "FactorMoments", "GeneralisedFit",
     "GeneralisedMixedModel", "GuidedReport", "ImpliedCovariance", "Intervals", "InvarianceTest", "LinearMixedModel",
-    "MeasurementFit", "MembershipModel", "MixedBootstrap", "MixedFit", "MixtureBootstrap", "MixtureFit",
+    "MeasurementFit", "MembershipModel", "MethodsText", "MixedBootstrap", "MixedFit", "MixtureBootstrap", "MixtureFit",
     "MixtureSelection", "ModelComparison", "NonInvariance", "Optimizer", "Penalty", "PowerResult", "Priors",
     "Profile", "PropagatedPosterior", "RandomEffectSteps", "RandomEffects", "ReleaseScores", "Residual", "SAMFit",
     "SEMFit", "SampleMoments", "Sampling", "ScoreTest", "SelectionBootstrap", "Stability", "StandardErrors",
@@ -149,13 +152,13 @@ __all__ = [
     "compare_groups", "compare_pooling", "confint", "contrast", "cross_validate", "data", "diagnostics", "distal",
     "emmeans", "equations", "errors", "explain", "factor_moments", "factor_scores", "factors", "find_noninvariance",
     "fit_measures", "gee", "glance", "glmer", "growth", "growth_curve", "growth_syntax", "guided_report", "icc",
-    "implied_cov", "inference", "intervals", "invariance_test", "is_singular", "lmer", "loading_deviations",
-    "measurement", "mixmg_bsem", "mixml_sem", "mixtures", "mmgsem", "modification_indices", "multilevel",
-    "penalised_loglik", "plots", "power", "predictors", "profile", "propagated_posterior", "r2",
+    "implied_cov", "inference", "intervals", "invariance_test", "is_singular", "lmer", "load", "loading_deviations",
+    "measurement", "methods_text", "mixmg_bsem", "mixml_sem", "mixtures", "mmgsem", "modification_indices",
+    "multilevel", "penalised_loglik", "plots", "power", "predictors", "profile", "propagated_posterior", "r2",
     "random_effect_steps", "re_pca", "refit", "release_scores", "report", "residuals", "sam", "sample_clusters",
-    "save_results", "score_test", "sem", "sensitivity", "simulate", "simulate_data", "simulate_mixed", "stability",
-    "standard_errors", "standardized", "structural", "studies", "summary", "supported_model", "syntax", "tidy",
-    "to_long", "to_wide", "variance_shares", "variance_test", "wald", "within", "within_between",
+    "save", "save_results", "score_test", "sem", "sensitivity", "simulate", "simulate_data", "simulate_mixed",
+    "stability", "standard_errors", "standardized", "structural", "studies", "summary", "supported_model", "syntax",
+    "tidy", "to_long", "to_wide", "variance_shares", "variance_test", "wald", "within", "within_between",
 ]
 # fmt: on
 
@@ -253,8 +256,11 @@ _NAMES = {
     "pipelines": "mixmg_bsem mixml_sem mmgsem",
     "report.files": "save_results",
     "report.frames": "augment clusters glance tidy",
+    "report.methods.entry": "methods_text",
+    "report.methods.text": "MethodsText",
     "report.summary": "summary",
     "resampling": "bootstrap",
+    "saving": "load save",
     "structural.choice": "choose_clusters",
     "structural.fit": "MixtureFit",
     "structural.mixture": "StructuralMixture",

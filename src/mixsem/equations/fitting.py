@@ -11,6 +11,7 @@ from ..model.constrained import minimize_constrained
 from ..model.fit_ml import Optimum, maximize_likelihood
 from ..model.identification import unidentified_parameters
 from ..model.start import starting_values
+from ..threads import few_threads
 from .checks import sem_notices
 from .compiled import CompiledSEM, compile_sem
 from .fit import SEMFit
@@ -23,8 +24,9 @@ __all__ = ["estimate", "fit_sem"]
 def fit_sem(specification: SEM, data: Data, group: str | None = None) -> SEMFit:
     """Compile, estimate, check: what `SEM.fit` does."""
     compiled = compile_sem(specification, data, group)
-    optimum = estimate(compiled)
-    notices = (*compiled.data.notices, *sem_notices(compiled, optimum))
+    with few_threads(len(compiled.table.observed)):
+        optimum = estimate(compiled)
+        notices = (*compiled.data.notices, *sem_notices(compiled, optimum))
     notify(notices)
     return SEMFit(specification, compiled, optimum, notices)
 

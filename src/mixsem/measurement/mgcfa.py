@@ -27,6 +27,7 @@ from ..syntax.blocks import Blocks, block_table, partition_factors
 from ..syntax.sem import parse_model
 from ..syntax.support import require_measurement_model
 from ..syntax.table import ParameterTable, measurement_table
+from ..threads import few_threads
 from .checks import measurement_notices
 from .fit import BlockFit, MeasurementFit, assemble
 from .ordinal import fit_ordered_block, read_ordered
@@ -171,10 +172,12 @@ def _fit_block(table: ParameterTable, moments: SampleMoments) -> BlockFit:
     model = compile_table(table, block.groups)
     loss = MaximumLikelihood.of(model, block.n, block.covariances, block.means)
     start = starting_values(model, table, loss.n, loss.S, loss.means)
-    _require_identified(table, model, loss, start)
-    bounds = compile_constraints(table, model)
-    optimum = minimize_bounded(loss, start, bounds) if bounds.any else maximize_likelihood(loss, start)
-    return BlockFit(table.factors, table.observed, table, model, optimum, _measures(loss, optimum, block))
+    with few_threads(len(table.observed)):
+        _require_identified(table, model, loss, start)
+        bounds = compile_constraints(table, model)
+        optimum = minimize_bounded(loss, start, bounds) if bounds.any else maximize_likelihood(loss, start)
+        measures = _measures(loss, optimum, block)
+    return BlockFit(table.factors, table.observed, table, model, optimum, measures)
 
 
 def _measures(loss: MaximumLikelihood, optimum: Optimum, moments: SampleMoments) -> FitMeasures:

@@ -81,9 +81,9 @@ class LinearMixedModel:
         verbose: bool = False,
     ) -> MixedFit:
         """Fit the model to a table; see `lmer`."""
+        from ..threads import few_threads
         from .designs.design import read_design
         from .engine.model import compile_model
-        from .engine.threads import few_threads
 
         extra = () if self.residual is None else self.residual.columns
         with few_threads(0):  # many rows but few columns: memory is what takes the time
@@ -213,7 +213,7 @@ def _fit_structured(
 
 
 def _fit_at(specification: LinearMixedModel, model: CompiledMixedModel, best: Evaluation, trace: Trace) -> MixedFit:
-    from .engine.threads import few_threads
+    from ..threads import few_threads
 
     if not np.isfinite(best.value):
         raise _no_residual()

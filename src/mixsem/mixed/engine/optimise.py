@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...options import require_choice, require_flag, require_whole
+from ...threads import few_threads
 from .further_starts import further_starts, is_near
 from .moment_start import moment_start
 from .objective import Evaluation, Objective
 from .other_methods import search_plainly
 from .relative import determined, newton_step, relative_basis, relative_slope, relative_units
 from .theta import lower_factor
-from .threads import few_threads
 
 __all__ = ["METHODS", "Method", "Optimizer", "Trace", "minimise"]
 

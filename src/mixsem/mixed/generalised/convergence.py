@@ -25,7 +25,7 @@ STEP = 1e-2
 
 def check_generalised(fit: GeneralisedFit) -> ConvergenceCheck:
     """Judge by the exact gradient, and by what a Newton step would change."""
-    from ..engine.threads import few_threads
+    from ...threads import few_threads
 
     with few_threads(fit.model.rows.layout.blocks.n_tail):
         return _judge(fit)

@@ -124,7 +124,7 @@ class GeneralisedMixedModel:
         verbose: bool = False,
     ) -> GeneralisedFit:
         """Fit the model to a table; see `glmer`."""
-        from ..engine.threads import few_threads
+        from ...threads import few_threads
 
         with few_threads(0):
             model = self.compile(data, weights, offset)
@@ -218,7 +218,7 @@ def fit_generalised(
     specification: GeneralisedMixedModel, model: CompiledGeneralisedModel, start: ArrayLike | None = None
 ) -> GeneralisedFit:
     """Fit a compiled model, without a warning."""
-    from ..engine.threads import few_threads
+    from ...threads import few_threads
     from .fit import GeneralisedFit
     from .notices import generalised_notices
     from .objective import Criterion

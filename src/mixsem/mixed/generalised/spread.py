@@ -48,7 +48,7 @@ class JointSpread:
 
 def joint_spread(fit: GeneralisedFit) -> JointSpread:
     """Invert the Hessian; where that is not possible, and with ``n_agq=0``, theta is taken as known."""
-    from ..engine.threads import few_threads
+    from ...threads import few_threads
 
     known = fit.state.unscaled_vcov
     if fit.n_agq == 0:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import BoundaryWarning, DataError, Notice, OptionError
+from ...threads import few_threads
 from ..engine.deviance import criterion, decompose, product_gradient
 from ..engine.objective import Evaluation, Objective
 from ..engine.optimise import (
@@ -22,7 +23,6 @@ from ..engine.optimise import (
 )
 from ..engine.relative import relative_basis
 from ..engine.theta import ThetaMap
-from ..engine.threads import few_threads
 from .residual_products import StructuredProducts
 from .residual_structure import ResidualEstimate
 

@@ -24,13 +24,13 @@ from ...errors import (
     notify,
 )
 from ...options import require_progress
+from ...threads import few_threads
 from ...workers import processes
 from ..derived.simulate import draw_random_part
 from ..engine.model import CompiledMixedModel
 from ..engine.objective import Objective
 from ..engine.optimise import canonical_solution, step_inside
 from ..engine.quasi_newton import bfgs, inverse_curvature
-from ..engine.threads import few_threads
 from ..fit import MixedFit
 from ..inference.ddf import is_generalised
 from ..linear import fit_model, objective_of, outer_theta

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from ...errors import ConvergenceWarning, Notice, OptionError, UnsupportedModelError, enumerate_briefly, notify
-from ..engine.threads import few_threads
+from ...threads import few_threads
 from ..fit import MixedFit
 from ..inference.ddf import require_level
 from ..linear import fit_model
