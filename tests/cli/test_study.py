@@ -86,7 +86,8 @@ def test_a_second_run_adds_nothing_and_more_replications_add_only_new_ones(done:
 
 def test_status_and_tables_as_json(done: Callable[..., Outcome]) -> None:
     status = json.loads(done("status", "out", "--json").out)
-    assert (status["format"], status["study"], status["n_done"]) == ("mixsem-study-status", "tiny", status["n_data_sets"])
+    assert (status["format"], status["study"]) == ("mixsem-study-status", "tiny")
+    assert status["n_done"] == status["n_data_sets"]
     tables = json.loads(done("table", "out", "--json").out)["tables"]
     assert tables and all(table["title"] and table["rows"] for table in tables)
 

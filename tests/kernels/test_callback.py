@@ -74,10 +74,16 @@ def test_address_gives_what_python_gives(compiled: Compiled, name: str):
     assert by_address == pytest.approx(value, rel=1e-13)
     np.testing.assert_allclose(gradient_by_address, gradient, rtol=1e-11, atol=1e-11)
 
-    kept, buffer = np.empty(x.size), buffer_of(problem)
+    row, rows = np.empty(1), 2
+    buffer = np.concatenate([buffer_of(problem), [rows, 0], np.zeros(rows * x.size, dtype=np.int64)])
     function = NATURAL(natural_callback.address)
-    assert function(n, x.size, doubles(coordinates), doubles(kept), buffer.ctypes.data) == 0
-    np.testing.assert_allclose(kept, x, rtol=1e-12, atol=1e-12)
+    places = []
+    for _ in range(3):  # one more than there are rows: the first one is filled again
+        assert function(n, 1, doubles(coordinates), doubles(row), buffer.ctypes.data) == 0
+        places.append(row[0])
+    assert places == [0, 1, 0]
+    kept = buffer[-rows * x.size :].view(np.float64).reshape(rows, -1)
+    np.testing.assert_allclose(kept, [x, x], rtol=1e-12, atol=1e-12)
 
 
 def test_no_density_is_a_status_and_not_a_number(compiled: Compiled):

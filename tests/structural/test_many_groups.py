@@ -22,10 +22,10 @@ COEFFICIENTS = (
     {"F2 ~ F1": 0.0, "F3 ~ F1": 0.0, "F3 ~ F2": 0.7},
     {"F2 ~ F1": -0.5, "F3 ~ F1": -0.5, "F3 ~ F2": 0.0},
 )
-SMALL, LARGE = 400, 1600
-#: One array of floats over pairs of 1600 groups takes 20 MB, and what was proportional to pairs took ten of them. The
+SMALL, LARGE, FEW = 300, 1200, 200
+#: One array of floats over pairs of 1200 groups takes 12 MB, and what was proportional to pairs took ten of them. The
 #: arrays of a batch of starts are bounded, some 25 MB at any size.
-MEGABYTES = 80
+MEGABYTES = 60
 #: Four times the groups may take this many times as long: generous, as machines that run tests are busy; the square
 #: would be 16.
 RATIO = 9.0
@@ -68,6 +68,23 @@ def test_nothing_is_kept_for_pairs_of_groups(fits: dict[int, tuple[mx.MixtureFit
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < MEGABYTES * 1e6
+
+
+def test_log_likelihood_is_the_sum_over_groups() -> None:
+    """Each group's share from its own matrices: it is in one of the clusters, and normal there."""
+    fit = three_steps(schools(FEW)[1])
+    Q = len(fit.path.factors)
+    total = 0.0
+    for g in range(FEW):
+        logs = []
+        for c in range(fit.k):
+            away = np.linalg.inv(np.eye(Q) - fit.B[c])
+            Sigma = away @ fit.Psi[g, c] @ away.T
+            misfit = np.linalg.slogdet(Sigma)[1] + np.trace(np.linalg.solve(Sigma, fit.moments.Phi[g]))
+            density = -0.5 * fit.moments.n[g] * (Q * np.log(2 * np.pi) + misfit)
+            logs.append(np.log(fit.proportions[c]) + density)
+        total += np.logaddexp.reduce(logs)
+    assert fit.loglik == pytest.approx(total, rel=1e-12)
 
 
 def test_draws_from_an_arrow_need_no_dense_matrix() -> None:

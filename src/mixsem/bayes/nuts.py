@@ -99,7 +99,7 @@ def _run_native(
     each = sampling.warmup + sampling.draws
     done = [0] * len(seeds)
     waiting = list(range(len(seeds)))
-    running: dict[int, Any] = {}
+    running: dict[int, tuple[Any, Array]] = {}
     results: dict[int, Chain] = {}
     try:
         while waiting or running:
@@ -107,13 +107,13 @@ def _run_native(
                 c = waiting.pop(0)
                 counter = None if report is None else functools.partial(done.__setitem__, c)
                 running[c] = _native_sampler(problem, n_coordinates, start, sampling, seeds[c], counter)
-            for c in [c for c, sampler in running.items() if _is_finished(sampler)]:
-                results[c] = _collect(running.pop(c), sampling, problem.family.size)
+            for c in [c for c, (sampler, _) in running.items() if _is_finished(sampler)]:
+                results[c] = _collect(*running.pop(c), sampling)
                 done[c] = each
             if report is not None:
                 report(sum(done), len(seeds) * each)
     finally:  # after an interruption the chains must not go on alone
-        for sampler in running.values():
+        for sampler, _ in running.values():
             sampler.abort()
     return [results[c] for c in range(len(seeds))]
 
@@ -125,17 +125,20 @@ def _native_sampler(
     sampling: Sampling,
     seed: int,
     counter: Callable[[int], None] | None,
-) -> Any:
-    """Start one chain on the compiled posterior: two addresses, a buffer, and where to start."""
+) -> tuple[Any, Array]:
+    """Start one chain on the compiled posterior: two addresses, a buffer, and where to start; and its table of draws.
+
+    The library keeps warm-up draws too, in a table that grows. It is given the row of each draw in a table of ours.
+    """
     lib = nutpie._lib
-    n_kept = problem.family.size
-    words = pack(problem)
-    buffer = np.concatenate([np.array([words.size + 1], dtype=np.int64), words])
+    words, size = pack(problem), sampling.draws * problem.family.size
+    buffer = np.concatenate([[words.size + 1], words, [sampling.draws, 0], np.zeros(size, dtype=np.int64)])
+    table = buffer[-size:].view(np.float64).reshape(sampling.draws, -1)
     sizes: dict[str, int] = {}  # filled by the next line
-    variables = lib.PyVariable.new_variables(["x"], ["float64"], [(n_kept,)], sizes, {})
+    variables = lib.PyVariable.new_variables(["row"], ["float64"], [(1,)], sizes, {})
     keep_alive = (buffer, posterior_callback, natural_callback)
     logp = lib.LogpFunc(posterior_callback.address, buffer.ctypes.data, keep_alive)
-    expand = lib.ExpandFunc(n_coordinates, n_kept, natural_callback.address, buffer.ctypes.data, keep_alive)
+    expand = lib.ExpandFunc(n_coordinates, 1, natural_callback.address, buffer.ctypes.data, keep_alive)
     model = lib.PyMcModel(logp, expand, variables, n_coordinates, sizes, {}, start, None)
     settings = lib.PyNutsSettings.Diag(seed)
     settings.num_tune, settings.num_draws, settings.num_chains = sampling.warmup, sampling.draws, 1
@@ -145,7 +148,7 @@ def _native_sampler(
         progress = lib.ProgressType.template_callback(
             REPORT_EVERY, "{{ total_finished_draws }}", 1, lambda text: counter(int(text or 0))
         )
-    return lib.PySampler.from_pymc(settings, 1, model, progress, lib.PyStorage.arrow())
+    return lib.PySampler.from_pymc(settings, 1, model, progress, lib.PyStorage.arrow()), table
 
 
 def _is_finished(sampler: Any) -> bool:
@@ -165,15 +168,17 @@ def _is_finished(sampler: Any) -> bool:
     return True
 
 
-def _collect(sampler: Any, sampling: Sampling, n_params: int) -> Chain:
-    """Copy the draws of a finished chain out of the library's tables."""
+def _collect(sampler: Any, table: Array, sampling: Sampling) -> Chain:
+    """Put the draws of a finished chain in order: the library's table says in which row each of them is."""
     import pyarrow
 
     draws, stats = sampler.take_results().get_arrow_trace()
-    kept = pyarrow.array(draws[0].column("x")).slice(sampling.warmup)
-    x = kept.flatten().to_numpy(zero_copy_only=False).reshape(sampling.draws, n_params).copy()
+    row = pyarrow.array(draws[0].column("row")).slice(sampling.warmup).flatten().to_numpy(zero_copy_only=False)
+    row = row.astype(np.int64)
+    if np.unique(row).size < sampling.draws:
+        raise TypeError("the library asked for the parameters of more points than its draws")
     columns = {name: pyarrow.array(stats[0].column(name)) for name in _STATISTICS}
-    return x, {name: column.to_numpy(zero_copy_only=False).astype(float) for name, column in columns.items()}
+    return table[row], {name: column.to_numpy(zero_copy_only=False).astype(float) for name, column in columns.items()}
 
 
 def _run_through_python(problem: Problem, n_coordinates: int, start: Start, sampling: Sampling, seed: int) -> Chain:

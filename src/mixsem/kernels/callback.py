@@ -74,10 +74,18 @@ def posterior_callback(n_params, x, grad, logp, buffer):  # type: ignore[no-unty
 
 
 @cached_cfunc(types.int64(types.uint64, types.uint64, _DOUBLES, _DOUBLES, types.voidptr))
-def natural_callback(n_params, n_kept, x, kept, buffer):  # type: ignore[no-untyped-def]
-    """Keep the natural parameters of a draw."""
+def natural_callback(n_params, n_kept, x, row, buffer):  # type: ignore[no-untyped-def]
+    """Keep the natural parameters of a draw in the next row of the table, and say which row that is.
+
+    The table follows the problem in the buffer: its number of rows, the draws so far, and the rows, which are filled
+    again and again, so that warm-up draws take no memory.
+    """
     n_words = carray(buffer, (1,), np.int64)[0]
-    ints = carray(buffer, (n_words,), np.int64)[1:]
-    floats = carray(buffer, (n_words,), np.float64)[1:]
-    natural_parameters(unpack(ints, floats), carray(x, (n_params,)), carray(kept, (n_kept,)))
+    ints = carray(buffer, (n_words + 2,), np.int64)
+    problem = unpack(ints[1:], carray(buffer, (n_words,), np.float64)[1:])
+    n_rows, done, width = ints[n_words], ints[n_words + 1], problem.family.size
+    table = carray(buffer, (n_words + 2 + n_rows * width,), np.float64)[n_words + 2 :].reshape(n_rows, width)
+    natural_parameters(problem, carray(x, (n_params,)), table[done % n_rows])
+    carray(row, (n_kept,))[0] = done % n_rows
+    ints[n_words + 1] = done + 1
     return 0

@@ -14,13 +14,13 @@ from ..kernels.covariance import inverse_and_log_det
 from ..kernels.mapping import mapping_matrix
 from ..measurement.fit import BlockFit, MeasurementFit
 from ..model.loss import MaximumLikelihood
-from ..model.matrices import LAMBDA, PSI, THETA
+from ..model.matrices import LAMBDA, PSI, THETA, ModelMap
 
 __all__ = ["extra_variance", "influence_of_items"]
 
 Array = NDArray[np.float64]
 
-#: Groups whose sampling variances are added at a time.
+#: Groups worked on at a time, where there is a matrix for each of their quantities.
 AT_A_TIME = 500
 
 
@@ -77,21 +77,27 @@ def influence_of_items(step1: MeasurementFit, factors: tuple[str, ...], C: Array
     S = step1.moments.select(step1.items).covariances
     influence = _direct(step1, S, at, C)
     for block in step1.blocks:
-        influence += _through_parameters(step1, block, S, at, C)
+        found = _through_parameters(step1, block, S, at, C)
+        if found is not None:
+            influence[..., _places(step1, block)] += found
     return influence
 
 
 def _sampling_variance(C: Array, V: Array, n: Array) -> Array:
     """Covariance matrix (J, J) of sum_g C_g vech(S_g), S_g the covariance matrices of n_g normal people around V_g.
 
-    Of tr(K_i S) and tr(K_j S) it is 2/n tr(K_i V K_j V). Some groups are added at a time, to bound memory.
+    Of tr(K_i S) and tr(K_j S) it is 2/n tr(K_i V K_j V).
     """
     total = np.zeros((C.shape[1], C.shape[1]))
-    for first in range(0, n.size, AT_A_TIME):
-        part = slice(first, first + AT_A_TIME)
+    for part in _parts(n.size):
         KV = _symmetric(C[part], V.shape[-1]) @ V[part, None]
         total += np.einsum("gips,gjsp->ij", KV * (2.0 / n[part])[:, None, None, None], KV, optimize=True)
     return total
+
+
+def _parts(n_groups: int) -> list[slice]:
+    """Some groups at a time, to bound memory."""
+    return [slice(first, first + AT_A_TIME) for first in range(0, n_groups, AT_A_TIME)]
 
 
 def _is_mapped(step1: MeasurementFit) -> bool:
@@ -113,11 +119,14 @@ def _mapping(step1: MeasurementFit, S: Array) -> _Mapping:
 def _direct(step1: MeasurementFit, S: Array, at: NDArray[np.int64], C: Array) -> Array:
     """Part of the influence of S that does not go through parameters: M dS M', shape (G, J, p (p + 1) / 2)."""
     p = S.shape[-1]
+    found = np.zeros((*C.shape[:2], p * (p + 1) // 2))
     if not _is_mapped(step1):
-        return np.zeros((*C.shape[:2], p * (p + 1) // 2))
+        return found
     M = _mapping(step1, S).M[:, at]
-    weights = _symmetric(C, len(at))  # <weights, dPhi> = C vech(dPhi)
-    return _packed(np.einsum("gqp,gjqr,grs->gjps", M, weights, M, optimize=True))
+    for part in _parts(len(S)):
+        weights = _symmetric(C[part], len(at))  # <weights, dPhi> = C vech(dPhi)
+        found[part] = _packed(np.einsum("gqp,gjqr,grs->gjps", M[part], weights, M[part], optimize=True))
+    return found
 
 
 def _symmetric(C: Array, Q: int) -> Array:
@@ -136,8 +145,10 @@ def _packed(K: Array) -> Array:
     return np.asarray(np.where(rows == columns, 1.0, 2.0) * K[..., rows, columns])
 
 
-def _through_parameters(step1: MeasurementFit, block: BlockFit, S: Array, at: NDArray[np.int64], C: Array) -> Array:
-    """Influence of S through the measurement parameters of one block, shape (G, J, p (p + 1) / 2).
+def _through_parameters(
+    step1: MeasurementFit, block: BlockFit, S: Array, at: NDArray[np.int64], C: Array
+) -> Array | None:
+    """Influence of a block's S through its measurement parameters, shape (G, J, p (p + 1) / 2), p items; None if none.
 
     Estimates follow the data as d theta = H^-1 sum_h n_h Delta_h' W_h d vech S_h (maximum likelihood), H the observed
     information.
@@ -145,7 +156,7 @@ def _through_parameters(step1: MeasurementFit, block: BlockFit, S: Array, at: ND
     model, theta = block.model, block.optimum.theta
     system = _observed_system(step1, block, S)
     if system is None or theta.size == 0:
-        return np.zeros((*C.shape[:2], S.shape[-1] * (S.shape[-1] + 1) // 2))
+        return None
     sensitivity = _entry_sensitivity(step1, block, S, at, C)  # (G, J, E)
     J = C.shape[1]
     per_parameter = np.stack([model.add_up(sensitivity[:, j]) for j in range(J)])  # (J, P)
@@ -153,13 +164,17 @@ def _through_parameters(step1: MeasurementFit, block: BlockFit, S: Array, at: ND
     implied = model.implied(theta)
     W = inverse_and_log_det(implied.Sigma).W[:, None]
     entries = model.entry_vectors(implied)
-    values = np.where(model.free[:, None, :] >= 0, solved[:, np.maximum(model.free, 0)].swapaxes(0, 1), 0.0)
-    # Delta' W_h d vech S is tr(W dSigma W dS) / 2, dSigma the change of the implied matrix that the values make.
-    half = (values * entries.c).swapaxes(1, 2)[..., None] * entries.u[:, :, None, :]  # (G, E, J, p)
-    change = np.einsum("gejp,geq->gjpq", half, entries.v, optimize=True)
     n = step1.moments.n.astype(float)
-    own = n[:, None, None] * _packed(0.5 * W @ (change + change.swapaxes(-1, -2)) @ W)
-    return _spread(own, [step1.items.index(name) for name in block.items], S.shape[-1])
+    p = len(block.items)
+    found = np.empty((*C.shape[:2], p * (p + 1) // 2))
+    for part in _parts(n.size):
+        free = model.free[part]
+        values = np.where(free[:, None, :] >= 0, solved[:, np.maximum(free, 0)].swapaxes(0, 1), 0.0)
+        # Delta' W_h d vech S is tr(W dSigma W dS) / 2, dSigma the change of the implied matrix that the values make.
+        half = (values * entries.c).swapaxes(1, 2)[..., None] * entries.u[part, :, None, :]  # (G, E, J, p)
+        change = np.einsum("gejp,geq->gjpq", half, entries.v[part], optimize=True)
+        found[part] = n[part, None, None] * _packed(0.5 * W[part] @ (change + change.swapaxes(-1, -2)) @ W[part])
+    return found
 
 
 def _observed_system(step1: MeasurementFit, block: BlockFit, S: Array) -> ArrowSystem | None:
@@ -174,48 +189,58 @@ def _observed_system(step1: MeasurementFit, block: BlockFit, S: Array) -> ArrowS
     return system if (system.diagonal() > 0).all() else block.optimum.system
 
 
-def _spread(own: Array, items: list[int], p: int) -> Array:
-    """Coefficients of a block's covariances as coefficients of all covariances."""
-    rows, columns = np.triu_indices(len(items))
+def _places(step1: MeasurementFit, block: BlockFit) -> NDArray[np.int64]:
+    """Where the covariances of a block's items, upper triangle, are among those of all items."""
+    p = len(step1.items)
     place = np.empty((p, p), dtype=np.int64)
     upper = np.triu_indices(p)
     place[upper] = place[upper[1], upper[0]] = np.arange(upper[0].size)
-    index = np.array(items)
-    full = np.zeros((*own.shape[:2], upper[0].size))
-    full[..., place[index[rows], index[columns]]] = own
-    return full
+    index = np.array([step1.items.index(name) for name in block.items])
+    rows, columns = np.triu_indices(index.size)
+    return place[index[rows], index[columns]]
 
 
 def _entry_sensitivity(step1: MeasurementFit, block: BlockFit, S: Array, at: NDArray[np.int64], C: Array) -> Array:
     """Derivatives of the J quantities with respect to the entries of a block, shape (G, J, E)."""
     model = block.model
-    K = np.zeros((*C.shape[:2], len(step1.factors), len(step1.factors)))
-    K[:, :, at[:, None], at] = _symmetric(C, len(at))
     q = np.array([step1.factors.index(name) for name in model.factors])
     items = np.array([step1.items.index(name) for name in model.observed])
     found = np.zeros((*C.shape[:2], model.matrix.size))
-    diagonal = model.row == model.column
-    if not _is_mapped(step1):
-        e = np.flatnonzero(model.matrix == PSI)
-        found[..., e] = np.where(diagonal[e], 1.0, 2.0) * K[:, :, q[model.row[e]], q[model.column[e]]]
-        return found
-    M, rest, solved, G = _mapping(step1, S)
+    mapping = _mapping(step1, S) if _is_mapped(step1) else None
+    for part in _parts(len(S)):
+        K = np.zeros((*C[part].shape[:2], len(step1.factors), len(step1.factors)))
+        K[:, :, at[:, None], at] = _symmetric(C[part], len(at))
+        if mapping is None:
+            e = np.flatnonzero(model.matrix == PSI)
+            twice = np.where(model.row[e] == model.column[e], 1.0, 2.0)
+            found[part][..., e] = twice * K[:, :, q[model.row[e]], q[model.column[e]]]
+        else:
+            found[part] = _mapped_sensitivity(model, _Mapping(*(array[part] for array in mapping)), K, q, items)
+    return found
+
+
+def _mapped_sensitivity(
+    model: ModelMap, mapping: _Mapping, K: Array, q: NDArray[np.int64], items: NDArray[np.int64]
+) -> Array:
+    """Derivatives of tr(K Phi), K of shape (G, J, Q, Q), with respect to the entries, shape (G, J, E).
+
+    tr(K dPhi) = 2 tr(K dM R) - tr(K M dTheta M'), R = (S - Theta) M'.
+    """
+    M, rest, solved, G = mapping
+    found = np.zeros((*K.shape[:2], model.matrix.size))
     KM = K @ M[:, None]  # (G, J, Q, p)
-    R = rest @ M.swapaxes(1, 2)  # (S - Theta) M'
-    # tr(K dPhi) = 2 tr(K dM R) - tr(K M dTheta M')
-    e = np.flatnonzero(model.matrix == LAMBDA)
-    KG = K @ G[:, None]  # dM = G dLambda' Theta^-1 (I - Lambda M) - M dLambda M
+    R = rest @ M.swapaxes(1, 2)
     tail = solved @ R  # Theta^-1 (I - Lambda M) (S - Theta) M', (G, p, Q)
-    MR = M @ R  # (G, Q, Q)
+    e = np.flatnonzero(model.matrix == LAMBDA)
     i, f = items[model.row[e]], q[model.column[e]]
-    first = np.einsum("gjqf,gpq->gjpf", KG, tail)  # sum_q tail_pq (K G)_qf
-    second = np.einsum("gjqp,gfq->gjpf", KM, MR)  # sum_q (K M)_qp (M R)_fq
-    found[..., e] = 2.0 * (first - second)[:, :, i, f]
+    # dM = G dLambda' Theta^-1 (I - Lambda M) - M dLambda M
+    first = np.einsum("gjqe,geq->gje", K @ G[:, None, :, f], tail[:, i])
+    second = np.einsum("gjqe,geq->gje", KM[..., i], (M @ R)[:, f])
+    found[..., e] = 2.0 * (first - second)
     e = np.flatnonzero(model.matrix == THETA)
     a, b = items[model.row[e]], items[model.column[e]]
     # dM = -M dTheta Theta^-1 (I - Lambda M)
-    through = np.einsum("gjqp,gsq->gjps", KM, tail)  # sum_q (K M)_qp tail_sq
-    own = np.einsum("gqp,gjqs->gjps", M, KM)  # (M' K M)_ps
-    slope = -2.0 * through - own
-    found[..., e] = np.where(diagonal[e], 1.0, 2.0) * 0.5 * (slope[:, :, a, b] + slope[:, :, b, a])
+    through = np.einsum("gjqe,geq->gje", KM[..., a], tail[:, b]) + np.einsum("gjqe,geq->gje", KM[..., b], tail[:, a])
+    own = np.einsum("gqe,gjqe->gje", M[..., a], KM[..., b])  # a and b can be exchanged: K is symmetric
+    found[..., e] = -np.where(a == b, 1.0, 2.0) * (through + own)
     return found

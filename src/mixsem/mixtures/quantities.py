@@ -184,7 +184,8 @@ def _differentiated(expression: Expression, duals: Mapping[str, Dual]) -> Dual:
     try:
         value, gradient = differentiate(expression, duals)
     except (ArithmeticError, ValueError) as error:
-        raise ModelError(f"{expression} has no finite value: {error}", todo="leave it out, or write it otherwise") from error
+        todo = "leave it out, or write it otherwise"
+        raise ModelError(f"{expression} has no finite value: {error}", todo=todo) from error
     if not (np.isfinite(value) and np.isfinite(gradient).all()):
         raise ModelError(f"{expression} has no finite value", todo="leave it out, or write it otherwise")
     return value, gradient

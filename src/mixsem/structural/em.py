@@ -33,6 +33,9 @@ Array = NDArray[np.float64]
 #: So many groups are fitted one by one at a time.
 ALONE = 64
 
+#: Iterations after which EM is slow: from then on two steps are followed by a leap.
+SLOW = 30
+
 
 @dataclass(frozen=True, slots=True)
 class EMSettings:
@@ -153,24 +156,66 @@ def start_from(data: EMData, z: Array, weights: tuple[Residuals, ...]) -> EMStat
 def run_em(data: EMData, state: EMState, settings: EMSettings) -> EMState:
     """Iterate every start until its log L changes by less than the tolerance.
 
-    Starts that are done leave the arrays, so that a slow one does not cost the time of all.
+    Starts that are done leave the arrays, so that a slow one does not cost the time of all. What is slow leaps ahead
+    after every two steps, unless log L would fall; the end is that of EM, as only its own steps are held against the
+    tolerance.
     """
     active = np.arange(state.loglik.size)
     parts: list[tuple[NDArray[np.int64], EMState]] = []
     current, ridge = state, _ridge(data)
+    points: list[tuple[Array, Array]] = []  # regressions and proportions since the last leap
     for iteration in range(1, settings.max_iterations + 1):
-        moved = _update(data, current, ridge)
-        done = np.abs(moved.loglik - current.loglik) < settings.tolerance
-        current = replace(moved, iterations=moved.iterations + 1, converged=done)
+        if len(points) == 3:
+            current, points = _leap(data, current, points, ridge), []
+            done = np.zeros(active.size, dtype=bool)
+        else:
+            moved = _update(data, current, ridge)
+            done = np.abs(moved.loglik - current.loglik) < settings.tolerance
+            current = replace(moved, iterations=moved.iterations + 1, converged=done)
         if iteration == settings.max_iterations:
             done = np.ones_like(done)
         if done.any():
             parts.append((active[done], current.take(np.flatnonzero(done))))
             active, current = active[~done], current.take(np.flatnonzero(~done))
+            points = [(beta[~done], pi[~done]) for beta, pi in points]
         if active.size == 0:
             break
+        if iteration >= SLOW and data.by_group:
+            points.append((current.beta, current.pi))
     order = np.argsort(np.concatenate([index for index, _ in parts]))
     return _stack([part for _, part in parts]).take(order)
+
+
+def _leap(data: EMData, current: EMState, points: list[tuple[Array, Array]], ridge: Array) -> EMState:
+    """One iteration from where the last two steps lead to if they go on, or from `current` if log L is lower there.
+
+    The length is that of SQUAREM's third scheme (Varadhan & Roland 2008, Scandinavian Journal of Statistics 35,
+    335-353). Residual matrices of groups follow from the regressions.
+    """
+    (beta0, pi0), (beta1, pi1), (beta2, pi2) = points
+    step, bend = (beta1 - beta0, pi1 - pi0), (beta2 - 2.0 * beta1 + beta0, pi2 - 2.0 * pi1 + pi0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        length = np.nan_to_num(np.sqrt(_squares(*step) / _squares(*bend)), nan=1.0, posinf=1.0)[:, None]
+    length = np.maximum(length, 1.0)
+    pi = pi0 + 2.0 * length * step[1] + length**2 * bend[1]
+    length[((pi <= 0.0) & (pi2 > 0.0)).any(axis=1)] = 1.0  # which leads to `current`
+    pi = np.where(length == 1.0, pi2, pi)
+    length = length[..., None]
+    beta = np.where(length == 1.0, beta2, beta0 + 2.0 * length * step[0] + length**2 * bend[0])
+    products = residual_products(data, beta)
+    ahead = replace(current, beta=beta, pi=pi, products=products, residuals=residual_matrices(data, products, None))
+    moved = _update(data, ahead, ridge)
+    lower = ~(moved.loglik >= current.loglik)
+    if lower.any():
+        kept, back = np.flatnonzero(~lower), np.flatnonzero(lower)
+        plain = _update(data, current.take(back), ridge)
+        moved = _stack([moved.take(kept), plain]).take(np.argsort(np.concatenate([kept, back])))
+    return replace(moved, iterations=moved.iterations + 1, converged=np.zeros_like(lower))
+
+
+def _squares(beta: Array, pi: Array) -> Array:
+    """Squared length of changes of each start, shape (s,)."""
+    return np.asarray(np.square(beta).sum(axis=(1, 2)) + np.square(pi).sum(axis=1))
 
 
 def _update(data: EMData, state: EMState, ridge: Array) -> EMState:
