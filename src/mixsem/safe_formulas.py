@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LONGEST", "MOST_TERMS", "refuse_large", "refuse_unsafe"]
 
+
 #: Makes a number of a condition; written by this package, not by users.
 _AS_NUMBER = "number__"
 #: Characters of a formula.
@@ -126,6 +127,12 @@ def refuse_unsafe(parsed: SimpleFormula, text: str, todo: str = "") -> None:
                 " functions of one row with np. in front, as in np.maximum(x, 0)",
                 todo=todo or next(filter(None, advice), "make the expression a column of the table first"),
             ) from None
+        except Exception:  # formulaic and Python raise whatever they stumble over
+            raise ModelError(
+                f"{_short(factor.expr)} in the formula {_short(text)} cannot be read",
+                allowed="arithmetic with columns, and calls of functions",
+                todo=todo or "make the expression a column of the table first",
+            ) from None
 
 
 def refuse_large(text: str) -> None:
@@ -143,6 +150,9 @@ def refuse_large(text: str) -> None:
     if len(text) > LONGEST:
         raise ModelError(f"the formula {_short(text)} has {len(text):,} characters", allowed=f"{LONGEST:,} or fewer")
     words = [word for word in _WORD.findall(text) if not word.isspace()]
+    signs = (all(word in ("+", "-") for word in words[i : i + 3]) for i in range(len(words) - 2))
+    if any(signs):  # formulaic takes twice as long for each
+        raise ModelError(f"the formula {_short(text)} has three signs in a row", todo="keep one of them")
     if _deepest(words) > _DEEPEST:
         raise ModelError(f"the formula {_short(text)} is nested too deeply", allowed=f"{_DEEPEST} levels")
     if _Size(words).sum() > MOST_TERMS:

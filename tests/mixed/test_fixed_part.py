@@ -81,7 +81,7 @@ def test_polynomials_and_scaling_are_those_of_r() -> None:
     [
         ("ns(x, 3)", "cr(x"),
         ("relevel(f, 'b')", "Treatment"),
-        ("foo(x)", "column of the table"),
+        ("frobnicate(x)", "column of the table"),
         ("C(f, contr.treatment('zz'))", "column of the table"),
         ("x +* n", "I(x / 10)"),
     ],

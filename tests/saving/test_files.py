@@ -19,6 +19,7 @@ from mixsem.errors import DataError, MixsemError, MixsemWarning, OptionError, Ou
 from mixsem.saving import read_header, versions
 from mixsem.saving.versions import migrated
 
+from . import mixed_kinds  # noqa: F401  its fits are registered on import
 from .kinds import MAKERS
 
 FILES = Path(__file__).with_name("files")

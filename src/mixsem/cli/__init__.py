@@ -72,7 +72,8 @@ def _unexpected(error: Exception) -> str:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "mixsem" in Path(f.filename).parts]
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     kept = next((n.removeprefix(KEPT) for n in getattr(error, "__notes__", ()) if n.startswith(KEPT)), "")
-    return (
-        f"the computation failed: {type(error).__name__}: {text}{place}; {kept or 'nothing was written'}\n"
-        "  next: if the data look right, please report this as a bug with the command you used"
-    )
+    advice = "if the data look right, please report this as a bug with the command you used"
+    if isinstance(error, MemoryError):
+        advice = "use fewer items or groups, or a machine with more memory"
+    failed = f"the computation failed: {type(error).__name__}: {text}{place}"
+    return f"{failed}; {kept or 'nothing was written'}\n  next: {advice}"

@@ -50,6 +50,8 @@ def check_items(items: Sequence[str]) -> tuple[str, ...]:
         raise OptionError(
             f"items is the text {items!r}", allowed="a sequence of column names", todo=f"items=[{items!r}]"
         )
+    if not isinstance(items, Iterable):
+        raise OptionError(f"items={items!r}", allowed="a sequence of column names")
     names = tuple(items)
     if not names:
         raise OptionError("no items were given", allowed="one column name or more")

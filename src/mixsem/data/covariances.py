@@ -194,8 +194,8 @@ def _per_group(name: str, given: Labelled | Any, groups: tuple[Hashable, ...]) -
 
 def _size(label: Hashable, value: Any) -> int:
     try:
-        whole = not isinstance(value, bool) and int(value) == value and value >= 2
-    except (TypeError, ValueError):
+        whole = not isinstance(value, bool) and int(value) == value and 2 <= value <= 10**15
+    except (TypeError, ValueError, OverflowError):
         whole = False
     if not whole:
         raise DataError(f"group {label}: n is {value!r}", allowed="a whole number of people, 2 or more")

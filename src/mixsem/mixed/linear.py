@@ -14,6 +14,7 @@ from ..errors import DataError, OptionError, notify
 from .engine.optimise import Method, Optimizer
 from .fit import MixedFit
 from .inputs import as_numbers, as_optimizer, require_reml, require_structure
+from .memory import memory_in_words
 from .penalties.penalty import Penalty, PenaltyKind, as_penalty
 from .progress import tell_design, tell_search
 from .structure.residual_structure import Residual
@@ -86,12 +87,13 @@ class LinearMixedModel:
         from .engine.model import compile_model
 
         extra = () if self.residual is None else self.residual.columns
-        with few_threads(0):  # many rows but few columns: memory is what takes the time
+        with memory_in_words(), few_threads(0):  # many rows but few columns: memory is what takes the time
             design = read_design(self.formula, data, weights, offset, extra=extra)
             model = compile_model(design, self.residual)
         if verbose:
             tell_design(design, model.products.layout, len(model.theta_map))
-        fit = fit_model(self, model, start)
+        with memory_in_words():
+            fit = fit_model(self, model, start)
         if verbose:
             tell_search(fit.trace)
         notify(fit.notices)

@@ -60,7 +60,6 @@ def formula_variables(formula: object) -> tuple[Any, tuple[str, ...]]:
         If it cannot be read, has a left-hand side, or names no variable.
     """
     from formulaic import Formula
-    from formulaic.errors import FormulaicError
 
     allowed = "a right-hand side such as 'hdi + individualism', 'C(region) + log(gdp)' or 'hdi * individualism'"
     if not isinstance(formula, str):
@@ -68,7 +67,7 @@ def formula_variables(formula: object) -> tuple[Any, tuple[str, ...]]:
     refuse_large(formula)
     try:
         parsed = Formula(formula.strip().removeprefix("~"))
-    except (FormulaicError, SyntaxError, RecursionError, MemoryError, ValueError) as error:
+    except Exception as error:  # formulaic raises whatever it stumbles over
         raise OptionError(f"formula={formula!r} cannot be read: {_first_line(error)}", allowed=allowed) from error
     if hasattr(parsed, "lhs") or hasattr(parsed, "rhs"):
         raise OptionError(
@@ -84,7 +83,8 @@ def formula_variables(formula: object) -> tuple[Any, tuple[str, ...]]:
 
 
 def _first_line(error: Exception) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m|⧛[^⧚]*⧚", "", str(error)).strip().splitlines()[0]
+    lines = re.sub(r"\x1b\[[0-9;]*m|⧛[^⧚]*⧚", "", str(error)).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def build_design(parsed: Any, frame: pd.DataFrame) -> Design:

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import re
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -177,7 +178,10 @@ def _read_array(content: bytes) -> AnyArray:
     stream = io.BytesIO(content)
     if npy.read_magic(stream) != (1, 0):
         raise ValueError("another version of NumPy's format")
-    shape, by_columns, dtype = npy.read_array_header_1_0(stream)
+    try:
+        shape, by_columns, dtype = npy.read_array_header_1_0(stream)
+    except (SyntaxError, tokenize.TokenError) as error:  # how NumPy says that a header is no literal
+        raise ValueError("no header") from error
     if dtype.hasobject or dtype.kind not in _NUMBERS or dtype.subdtype is not None:
         raise ValueError("not numbers")
     begin, count = stream.tell(), math.prod(shape)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["check_options", "cluster_numbers"]
 
 
+#: More starts or iterations than this are a slip of the pen.
+MOST = 1_000_000
+
+
 def cluster_numbers(k: int | Iterable[int], n_groups: int) -> tuple[int, ...]:
     """Check k and return the numbers of clusters, sorted."""
     if n_groups < 2:
@@ -45,8 +49,8 @@ def check_options(spec: StructuralMixture, seed: int | None) -> None:
     if spec.residuals not in ("group", "cluster"):
         raise OptionError(f"residuals={spec.residuals!r}", allowed="'group' or 'cluster'", todo="choose one of them")
     for name, value in (("n_starts", spec.n_starts), ("max_iterations", spec.max_iterations)):
-        if not _is_whole(value) or value < 1:
-            raise OptionError(f"{name}={value!r}", allowed="a whole number, 1 or more", todo=f"leave {name} out")
+        if not _is_whole(value) or not 1 <= value <= MOST:
+            raise OptionError(f"{name}={value!r}", allowed=f"a whole number, 1 to {MOST:,}", todo=f"leave {name} out")
     if not isinstance(spec.meanstructure, bool):
         raise OptionError(f"meanstructure={spec.meanstructure!r}", allowed="True or False", todo="choose one of them")
     if not spec.tolerance > 0:

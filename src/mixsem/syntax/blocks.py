@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import product
 
 from ..errors import ModelError, OptionError, did_you_mean, enumerate_briefly
@@ -31,11 +31,11 @@ def partition_factors(table: ParameterTable, blocks: Blocks) -> tuple[tuple[str,
         return (factors,)
     if blocks == "factor":
         return _merge([{f} for f in factors], [pair for pair, _ in tied], factors)
-    if isinstance(blocks, str):
+    if isinstance(blocks, str) or not isinstance(blocks, Iterable) or any(isinstance(b, str) for b in blocks):
         raise OptionError(
             f"blocks={blocks!r}",
             allowed="'factor', 'joint', or a partition of the factors such as [['F1', 'F2'], ['F3']]",
-            todo=did_you_mean(blocks, ("factor", "joint")),
+            todo=did_you_mean(str(blocks), ("factor", "joint")),
         )
     given = [tuple(block) for block in blocks]
     _check_partition(given, factors)

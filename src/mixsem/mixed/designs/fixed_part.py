@@ -172,7 +172,6 @@ def _plain_matrix(frame: pd.DataFrame, intercept: bool, variables: tuple[str, ..
 
 def _parsed(text: str) -> Any:
     from formulaic import Formula, SimpleFormula
-    from formulaic.errors import FormulaicError
 
     whole = whole_column_calls(text)
     if whole:
@@ -184,7 +183,7 @@ def _parsed(text: str) -> Any:
     refuse_large(text)
     try:
         parsed = Formula(shielded_text(text))
-    except (FormulaicError, SyntaxError, RecursionError, MemoryError, ValueError) as error:
+    except Exception as error:  # formulaic raises whatever it stumbles over
         reason = error.msg if isinstance(error, SyntaxError) else _first_line(error)
         raise ModelError(
             f"the formula {text!r} cannot be read: {reason}",

@@ -110,7 +110,7 @@ def code_column(column: pd.Series) -> tuple[Labels, Codes]:
         return (tuple(bool(x) for x in labels) if pd.api.types.is_bool_dtype(column) else labels), codes
     try:
         appearance, distinct = pd.factorize(column)
-    except TypeError as error:
+    except (TypeError, NotImplementedError) as error:
         raise DataError(
             f"column {str(column.name)!r} cannot group rows: its values are of type {column.dtype}",
             allowed="text, whole numbers, booleans, categories, dates",

@@ -50,13 +50,33 @@ def open_frame(data: FrameLike, wanted: Sequence[str]) -> pd.DataFrame:
     if isinstance(data, Mapping) and set(wanted) <= set(data):
         data = {name: data[name] for name in wanted}
     opened = open_columns(data, list(wanted))
-    frame: pd.DataFrame = opened.to_pandas().reset_index(drop=True)
+    frame = _as_pandas(opened).reset_index(drop=True)
     if opened.implementation is nw.Implementation.POLARS:
         # Their order is that of appearance: polars' Enum is the type that has an order.
         for name in (n for n, dtype in opened.schema.items() if dtype == nw.Categorical):
             column = frame[name].cat
             frame[name] = column.reorder_categories(sorted(column.categories))
     return frame
+
+
+def _as_pandas(opened: nw.DataFrame[Any]) -> pd.DataFrame:
+    """The same columns in pandas; what a pyarrow table says of the pandas types it once had is no reason to fail."""
+    native = opened.to_native()
+    ways = [opened.to_pandas]
+    if hasattr(native, "replace_schema_metadata"):
+        ways.append(lambda: native.replace_schema_metadata(None).to_pandas())
+    for way in ways:
+        try:
+            frame: pd.DataFrame = way()
+        except (TypeError, ValueError, NotImplementedError) as error:
+            reason = " ".join(str(error).split())
+        else:
+            return frame
+    raise DataError(
+        f"columns cannot be read: {reason}",
+        allowed="numbers, text, booleans, categories of these, dates",
+        todo="convert the others first",
+    )
 
 
 def count_rows(data: FrameLike) -> int:
@@ -160,8 +180,11 @@ def _account(
     text = f"{lost:,} of {n:,} rows ({lost / n:.1%}) are left out: values are missing in {enumerate_briefly(counts)}"
     whole = []
     for variables in dict.fromkeys(map(tuple, groups)):
-        labels = frame[list(variables)].drop_duplicates().dropna()
-        stayed = frame.loc[complete, list(variables)].drop_duplicates()
+        try:
+            labels = frame[list(variables)].drop_duplicates().dropna()
+            stayed = frame.loc[complete, list(variables)].drop_duplicates()
+        except (TypeError, NotImplementedError):  # lists and the like, which are refused as labels later
+            continue
         if len(stayed) < len(labels):
             whole.append(f"{len(labels) - len(stayed):,} of {len(labels):,} levels of {':'.join(variables)}")
     text += f". No row is left of {enumerate_briefly(whole)}" if whole else ""

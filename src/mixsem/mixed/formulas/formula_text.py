@@ -41,6 +41,7 @@ _LOOKALIKES = {
 _WORDS = {"TRUE": "True", "FALSE": "False", "NULL": "None", "factor": "C", "as.factor": "C", "ordered": "C"}
 #: Signs of R inside calls, and those of Python for them.
 _OPERATORS = {"^": "**", "%%": "%", "%/%": "//"}
+_OPERANDS = ("name", "quoted", "number", "string")
 _SPACED = frozenset(("+", "-", "*", "/", "|", "||", "~"))
 #: First parts of names with dots that mean Python's or formulaic's own things.
 _MODULES = ("np.", "contr.")
@@ -188,6 +189,8 @@ def render(tokens: Sequence[Token], *, arithmetic: bool = False) -> str:
     parts: list[str] = []
     for i, inside, _ in _calls(tokens):
         token = tokens[i]
+        if i and token.kind in _OPERANDS and tokens[i - 1].kind in _OPERANDS:
+            parts.append(" ")  # two words stay two: Python says what is wrong with them
         if token.kind == "operator":
             text = _OPERATORS.get(token.text, token.text) if inside or arithmetic else token.text
             unary = i == 0 or tokens[i - 1].text in ("(", "~", "|")

@@ -14,6 +14,7 @@ from ...errors import DataError, ModelError, OptionError, notify
 from ...options import require_whole
 from ..engine.optimise import Method, Optimizer
 from ..inputs import as_numbers, as_optimizer
+from ..memory import memory_in_words
 from ..progress import tell_design, tell_search
 from .families import Family
 from .family_choice import as_family
@@ -126,11 +127,12 @@ class GeneralisedMixedModel:
         """Fit the model to a table; see `glmer`."""
         from ...threads import few_threads
 
-        with few_threads(0):
+        with memory_in_words(), few_threads(0):
             model = self.compile(data, weights, offset)
         if verbose:
             tell_design(model.design, model.rows.layout, len(model.theta_map))
-        fit = fit_generalised(self, model, start)
+        with memory_in_words():
+            fit = fit_generalised(self, model, start)
         if verbose:
             tell_search(fit.trace)
         notify(fit.notices)
