@@ -53,6 +53,7 @@ def test_a_clustering(whole: MixtureSelection, measurement: MeasurementFit) -> N
     assert "F3 ~ F2 was fixed" in clusters and "1 to 3 clusters" in clusters
     assert "20 random partitions (seed 7)" in clusters and f"{fit.specification.tolerance:g}" in clusters
     assert f"With 2 clusters, {fit.starts.n_best} of these starts reached" in clusters
+    assert "Dempster et al., 1977) accelerated by SQUAREM (Varadhan & Roland, 2008)" in clusters
     assert "as decided by the researchers" in said["Number of clusters"]
     assert f"Entropy R² was {fit.entropy_r2:.3f}" in said["Uncertainty"] and "two-step" in said["Uncertainty"]
 

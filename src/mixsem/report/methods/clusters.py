@@ -164,10 +164,11 @@ def _clusters(fits: MixtureSelection, fit: MixtureFit, seed: int | None) -> str:
         else "Factor (co)variances of predictors belonged to every group, residual variances to the clusters."
     )
     means = "Factor means were modeled too: outcomes had an intercept in every cluster." if path.meanstructure else ""
+    leaps = f" accelerated by SQUAREM {cite('squarem')}" if model.residuals == "group" else ""
     tried = (
         f"Mixtures with {_range(list(fits))} {'cluster' if list(fits) == [1] else 'clusters'} were estimated by maximum"
-        f" likelihood with the EM algorithm {cite('em')}, which stopped when the log-likelihood changed by less than"
-        f" {model.tolerance:g} or after {model.max_iterations:,} iterations."
+        f" likelihood with the EM algorithm {cite('em')}{leaps}, which stopped when one of its steps changed the"
+        f" log-likelihood by less than {model.tolerance:g} or after {model.max_iterations:,} iterations."
     )
     return step(said, f"{but[:1]}{but[1:]}." if but else "", free, means, tried, _starts(fit, seed))
 

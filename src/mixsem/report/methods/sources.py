@@ -109,6 +109,12 @@ SOURCES = {
         " algorithm. Journal of the Royal Statistical Society: Series B, 39(1), 1–38.",
         "10.1111/j.2517-6161.1977.tb01600.x",
     ),
+    "squarem": Source(
+        "Varadhan & Roland, 2008",
+        "Varadhan, R., & Roland, C. (2008). Simple and globally convergent methods for accelerating the convergence of"
+        " any EM algorithm. Scandinavian Journal of Statistics, 35(2), 335–353.",
+        "10.1111/j.1467-9469.2007.00585.x",
+    ),
     "louis": Source(
         "Louis, 1982",
         "Louis, T. A. (1982). Finding the observed information matrix when using the EM algorithm. Journal of the Royal"
