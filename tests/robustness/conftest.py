@@ -22,6 +22,9 @@ import pytest
 from mixsem.cli import main
 from mixsem.errors import MixsemError, MixsemWarning
 
+#: A script, which needs atheris.
+collect_ignore = ["coverage_fuzz.py"]
+
 Snapshot = dict[str, str | None]
 
 #: Seconds after which a test gives up; each takes tenths, and the machine may be busy.

@@ -17,8 +17,6 @@ from .sources import blocks_of, lazy_frame
 
 __all__ = ["is_on_cluster", "reduce_on_cluster"]
 
-_SPARK = (nw.Implementation.PYSPARK, nw.Implementation.PYSPARK_CONNECT)
-
 #: Parts that one task of Dask merges: the tree is flat, and no task holds many parts.
 MERGED_AT_ONCE = 8
 
@@ -36,15 +34,14 @@ def reduce_on_cluster(data: FrameLike, reduction: Reduction) -> Part:
     DataError
         If a column is missing, there are no rows, or as `Reduction` for a partition.
     """
-    frame = lazy_frame(data)
-    if frame is None:
-        raise DataError(f"{type(data).__name__} is no data frame", allowed="a Dask or PySpark data frame")
-    require_columns(reduction.columns, frame.collect_schema().names())
-    native: Any = frame.select(*reduction.columns).to_native()
-    part = _with_spark(native, reduction) if frame.implementation in _SPARK else _with_dask(native, reduction)
+    part = _with_spark(data, reduction) if _is_spark(data) else _with_dask(data, reduction)
     if part is None or part.n_rows == 0:
         raise no_rows()
     return part
+
+
+def _is_spark(data: FrameLike) -> bool:
+    return type(data).__module__.startswith("pyspark")
 
 
 def reduced_frames(frames: Iterable[nw.DataFrame[Any]], reduction: Reduction) -> Part | None:
@@ -52,9 +49,14 @@ def reduced_frames(frames: Iterable[nw.DataFrame[Any]], reduction: Reduction) ->
     return merged_parts(reduction(block) for block in blocks_of(frames, BLOCK))
 
 
-def _with_dask(native: Any, reduction: Reduction) -> Part | None:
+def _with_dask(data: Any, reduction: Reduction) -> Part | None:
+    """Dask is asked without narwhals, which gives its support of Dask to another package."""
     from dask import compute, delayed
 
+    if not hasattr(data, "to_delayed") or not hasattr(data, "columns"):
+        raise DataError(f"{type(data).__name__} is no data frame", allowed="a Dask or PySpark data frame")
+    require_columns(reduction.columns, list(data.columns))
+    native = data[list(reduction.columns)]
     reduce_one = delayed(_reduce_partition, pure=False)
     merge = delayed(_merge, pure=False)
     parts = [reduce_one(partition, reduction) for partition in native.to_delayed()]
@@ -72,7 +74,12 @@ def _merge(parts: Sequence[Part | None]) -> Part | None:
     return merged_parts(part for part in parts if part is not None)
 
 
-def _with_spark(native: Any, reduction: Reduction) -> Part | None:
+def _with_spark(data: FrameLike, reduction: Reduction) -> Part | None:
+    frame = lazy_frame(data)
+    if frame is None:
+        raise DataError(f"{type(data).__name__} is no data frame", allowed="a Dask or PySpark data frame")
+    require_columns(reduction.columns, frame.collect_schema().names())
+    native: Any = frame.select(*reduction.columns).to_native()
     reduced = native.mapInArrow(partial(_reduce_batches, reduction=reduction), "part binary, error string")
     try:
         rows = reduced.collect()
