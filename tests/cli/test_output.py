@@ -199,6 +199,13 @@ def test_an_unknown_option_is_refused_by_every_command(run: Run, command: str) -
 # --- completion, help, page ------------------------------------------------------------------------------
 
 
+def test_completed_words_have_no_blanks(run: Run) -> None:
+    """A shell would offer the two halves of a name with a blank as two words."""
+    pytest.importorskip("shtab", reason="the library shtab is not installed")
+    script = run("completion", "bash").out
+    assert "negative-binomial" in script and "negative binomial" not in script
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_completion_knows_commands_and_options(run: Run, shell: str) -> None:
     pytest.importorskip("shtab", reason="the library shtab is not installed")

@@ -199,3 +199,16 @@ def test_no_number_but_finite_ones(value: float) -> None:
     cleaned = plain({"deep": [{"x": np.array([1.0, value])}, (value,)]})
     assert isinstance(cleaned, Mapping)
     assert cleaned["deep"] == [{"x": [1.0, None]}, [None]]
+
+
+@pytest.mark.filterwarnings("ignore::mixsem.errors.MixsemWarning")
+def test_an_invariance_test_writes_its_files_and_what_has_none_is_refused(tmp_path: Path) -> None:
+    test = mx.invariance_test(
+        "visual =~ x1 + x2 + x3", mx.data.holzinger_swineford_1939(), group="school", levels=("configural", "metric")
+    )
+    files = mx.save_results(test, tmp_path / "out", title="Visual")
+    assert {"report.html", "invariance.csv"} <= set(files)
+    assert "<h1>Visual</h1>" in files["report.html"].read_text(encoding="utf-8")
+    with pytest.raises(OptionError, match=r"save_results\(\) got str"):
+        mx.save_results("fit.mixsem", tmp_path / "none")  # type: ignore[arg-type]
+    assert not (tmp_path / "none").exists()

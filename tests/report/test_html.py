@@ -218,7 +218,7 @@ def test_uncertain_groups_are_counted_and_marked(fit: MixtureFit) -> None:
     page = Page(html_report(replace(fit, posterior=posterior), title="t"))
     assert "1 group is uncertain (probability of the cluster below 0.90)." in page.text
     assert "a|b (0.70)" in page.text
-    assert "All groups are classified with certainty." in html_report(fit, title="t")
+    assert "The probability of the cluster is 0.90 or more for every group." in html_report(fit, title="t")
 
 
 def test_a_solution_that_no_start_reached(fit: MixtureFit) -> None:

@@ -67,6 +67,19 @@ def test_a_clustering_of_given_covariances(selection: MixtureSelection) -> None:
     assert "Number of clusters" not in one and "Mixtures with 2 clusters" in one["Clusters"]
 
 
+def test_criteria_that_disagree_are_told(whole: MixtureSelection) -> None:
+    """Whoever reads that CHull chose has to know what the other criteria preferred."""
+    preferred = whole.choices
+    other = {k for k in preferred.values() if k is not None}
+    asked = next(k for k in whole if len(other - {k}) > 0)
+    said = parts(whole, k=asked)["Number of clusters"]
+    for name, label in {"aic": "AIC", "bic_g": "BIC_G", "chull": "CHull"}.items():
+        if preferred[name] not in (None, asked):
+            assert re.search(rf"\b{label}\b[^.;]* preferred {preferred[name]} cluster", said), said
+    agreed = "preferred this number" in said
+    assert agreed == (asked in other)
+
+
 def test_starts_that_never_reached_the_solution(selection: MixtureSelection) -> None:
     fit = selection[2]
     moved = replace(fit, starts=replace(fit.starts, best=fit.loglik + 1.0, converged=False))
@@ -78,11 +91,12 @@ def test_missing_values_are_told_as_they_were_treated() -> None:
     data = mx.data.holzinger_swineford_1939()
     data.loc[:9, "x1"] = np.nan
     dropped = parts(quietly(mx.MGCFA(FACTORS).fit, data, "school"))["Sample"]
-    assert "291 people" in dropped and "10 rows (3.3%) with a missing item were dropped" in dropped
+    assert "291 people" in dropped and "were dropped (listwise deletion): 10 of 301 (3.3%)." in dropped
     kept = parts(quietly(mx.MGCFA(FACTORS, missing="ml").fit, data, "school"))["Sample"]
     assert "301 people" in kept and "Little & Rubin, 2019" in kept
     full = parts(quietly(mx.cfa, FACTORS, data, missing="ml"))["Sample"]
     assert "full information maximum likelihood" in full and "301 people" in full
+    assert "Answers were missing in 10 rows (3.3%)." in full
 
 
 def test_a_structural_equation_model() -> None:
@@ -119,7 +133,7 @@ def test_an_invariance_test() -> None:
     assert "Chen, 2007; Cheung & Rensvold, 2002; Rutkowski & Svetina, 2014" in said["Comparison of levels"]
     search = quietly(mx.find_noninvariance, test, alpha=0.01, threshold=0.2)
     found = dict(invariance_methods(test, search).paragraphs)["Search for non-invariant items"]
-    assert "significant at 0.01" in found and "0.2 or more" in found and "Benjamini & Hochberg, 1995" in found
+    assert "significant at 0.01" in found and "was above 0.2" in found and "Benjamini & Hochberg, 1995" in found
     assert ("No parameter was freed" in found) == (not search.partial)
 
 

@@ -21,7 +21,7 @@ _FILES, _FOLDERS = ("FILE", "DATA", "PLAN", "MODEL", "STUDY"), ("DIR", "FOLDER")
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "--confint": CONFINT_METHODS,
     "--ddf": DDF_METHODS,
-    "--family": FAMILY_NAMES,
+    "--family": tuple(name.replace(" ", "-") for name in FAMILY_NAMES),  # shells split names with blanks
     "--link": LINK_NAMES,
     "--missing": ("listwise", "ml", "pairwise"),
     "--optimizer": OPTIMIZERS,

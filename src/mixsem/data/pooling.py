@@ -127,7 +127,8 @@ def _check_means(parts: Sequence[SampleMoments], at: Sequence[NDArray[np.int64]]
             raise DataError(
                 f"parts of {enumerate_briefly(labels)} cannot be pooled: they were estimated from incomplete rows",
                 allowed=f"groups that are in one part only, where missing={part.missing!r} was used",
-                todo="put the rows of a group together first, or use complete rows (missing='listwise')",
+                todo="put the rows of a group in one file or one folder of .parquet files, or use complete rows"
+                " (missing='listwise')",
             )
         if not part.has_means and shared[g].any():
             labels = list(compress(part.groups, shared[g]))

@@ -58,18 +58,21 @@ def equation_report(fit: SEMFit, *, title: str = "", source: str = "", command: 
         references,
     ]
     foot = f"Made with mixsem {escape_html(__version__)}."
-    return html_page(one_line(title) or equation_title(fit), _head(fit), [s for s in sections if s is not None], foot)
+    return html_page(
+        one_line(title) or equation_title(fit), _head(fit, bool(title)), [s for s in sections if s is not None], foot
+    )
 
 
-def _head(fit: SEMFit) -> str:
-    """Sizes and the measures that are read first."""
+def _head(fit: SEMFit, titled: bool) -> str:
+    """What was fitted, unless the title says it, sizes and the measures that are read first."""
     m, r, told = fit.measures, fit.robust, fit.described
     chisq, cfi, rmsea = m.chisq if r is None else r.model.chisq, told.cfi, told.rmsea
     df = f"{m.df if r is None else r.model.df:g}"
     numbers = [("people", f"{fit.nobs:,}"), ("groups", f"{len(fit.groups):,}"), (f"χ²({df})", f"{chisq:,.2f}")]
     numbers += [("CFI", f"{cfi:.3f}"), ("RMSEA", f"{rmsea:.3f}"), ("SRMR", f"{m.srmr:.3f}")]
     alert = f'<p><a href="#warnings">{plural(len(fit.notices), "warning")}</a>.</p>' if fit.notices else ""
-    return paragraph(equation_title(fit), "lead") + definitions(numbers, "key") + alert
+    lead = paragraph(equation_title(fit), "lead") if titled else ""
+    return lead + definitions(numbers, "key") + alert
 
 
 def _figure_section(fit: SEMFit) -> Section | None:
@@ -89,6 +92,7 @@ def _whole_diagram(fit: SEMFit) -> str:
     except OptionError:  # regressions that run in a circle have no order from left to right
         return ""
     what = "The model with its factors (ellipses) and observed variables (boxes)"
+    what += ", without covariances of observed variables"
     what += f", group {one_line(fit.groups[0])}" if len(fit.groups) > 1 else ""
     marks = {"loading": "=~", "regression": "~", "covariance": "~~"}
     told = [

@@ -50,7 +50,9 @@ def _text(value: object) -> str:
 def table_word(table: Table) -> str:
     """A table of three lines whose every cell carries its look: what is pasted keeps it, without classes or sheets."""
     body = "".join(_word_row(table, i, row) for i, row in enumerate(table.texts()))
-    title = f'<p style="{FONT};font-style:italic;margin:0 0 4pt">{escape_html(table.title)}</p>' if table.title else ""
+    title = (
+        f'<p style="{FONT};font-style:italic;margin:12pt 0 4pt">{escape_html(table.title)}</p>' if table.title else ""
+    )
     notes = "".join(
         f'<p style="{FONT};font-size:10pt;margin:3pt 0 0">{"<i>Note.</i> " if i == 0 else ""}{escape_html(note)}</p>'
         for i, note in enumerate(table.notes)

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..equations.fit import SEMFit
+from ..errors import OptionError
 from ..measurement.bayes_fit import BayesianFit
 from ..measurement.fit import MeasurementFit
+from ..measurement.invariance import InvarianceTest
 from ..mixed.fit import MixedFit
 from ..mixed.generalised.fit import GeneralisedFit
 from ..mixtures.errors import StandardErrors
@@ -35,7 +37,7 @@ COEFFICIENT_COLUMNS = ("cluster", "outcome", "predictor", "estimate", "se", "z",
 
 
 def save_results(
-    fits: MixtureFit | MixtureSelection | SEMFit | MixedFit | GeneralisedFit,
+    fits: MixtureFit | MixtureSelection | SEMFit | MixedFit | GeneralisedFit | InvarianceTest,
     folder: str | Path,
     *,
     measurement: MeasurementFit | BayesianFit | None = None,
@@ -53,14 +55,15 @@ def save_results(
     ``coefficients.csv`` (cluster, outcome, predictor, estimate, se, z, p_value, lower, upper), ``selection.csv``,
     ``fit.json`` and, if there was a measurement model, ``moments.json``; of a structural equation model
     ``report.html``, ``parameters.csv`` and ``fit.json``; of a mixed model ``report.html``, ``fixed.csv``,
-    ``random.csv``, ``varcorr.csv`` and ``fit.json``. Files of these names are replaced, others are left alone. Numbers
+    ``random.csv``, ``varcorr.csv`` and ``fit.json``; of an invariance test ``report.html``, ``invariance.csv`` and
+    ``invariance.svg``. Files of these names are replaced, others are left alone. Numbers
     are unrounded.
 
     Parameters
     ----------
     fits
-        What `mmgsem` or `StructuralMixture` returned, or `cfa`, `sem`, `growth`, `lmer` or `glmer`; for these only the
-        options `title`, `source` and `command` matter.
+        What `mmgsem` or `StructuralMixture` returned, or `cfa`, `sem`, `growth`, `lmer`, `glmer` or `invariance_test`;
+        for these only the options `title`, `source` and `command` matter.
     folder
         Where to write; made if needed.
     measurement
@@ -90,7 +93,7 @@ def save_results(
     Raises
     ------
     OptionError
-        If no fit has `choose` clusters.
+        If no fit has `choose` clusters, or `fits` is something else.
     OutputError
         If the folder cannot be written; then nothing has changed.
 
@@ -107,19 +110,8 @@ def save_results(
     ...     print(*files)
     report.html clusters.csv coefficients.csv selection.csv fit.json
     """
-    if isinstance(fits, SEMFit):
-        return _save_equations(fits, folder, title=title, source=source, command=command)
-    if isinstance(fits, MixedFit):
-        from .mixed_report import write_mixed
-        from .mixed_results import mixed_results
-
-        return write_mixed(mixed_results(fits), folder, title=title, source=source, command=command)
-    if isinstance(fits, GeneralisedFit):
-        from .generalised_report import generalised_results, write_generalised
-
-        columns = fits.design.weights_column, fits.design.offset_column
-        told = generalised_results(fits, weights=columns[0], offset=columns[1])
-        return write_generalised(told, folder, title=title, source=source, command=command)
+    if not isinstance(fits, MixtureFit | MixtureSelection):
+        return _save_single(fits, folder, title=title, source=source, command=command)
     selection = MixtureSelection((fits,)) if isinstance(fits, MixtureFit) else fits
     choice = choose_clusters(selection, choose)
     fit = selection[choice.k]
@@ -179,6 +171,39 @@ def _memberships(fit: MixtureFit, propagated: PropagatedPosterior | None) -> pd.
     """Cluster of each group, its probability and the propagated one, empty where there is none."""
     own = None if propagated is None else propagated.of_fitted
     return clusters(fit)[["group", "cluster", "probability"]].assign(propagated=own)
+
+
+def _save_single(
+    fit: SEMFit | MixedFit | GeneralisedFit | InvarianceTest,
+    folder: str | Path,
+    *,
+    title: str,
+    source: str,
+    command: str,
+) -> dict[str, Path]:
+    """The files of everything that is no clustering."""
+    if isinstance(fit, SEMFit):
+        return _save_equations(fit, folder, title=title, source=source, command=command)
+    if isinstance(fit, MixedFit):
+        from .mixed_report import write_mixed
+        from .mixed_results import mixed_results
+
+        return write_mixed(mixed_results(fit), folder, title=title, source=source, command=command)
+    if isinstance(fit, GeneralisedFit):
+        from .generalised_report import generalised_results, write_generalised
+
+        columns = fit.design.weights_column, fit.design.offset_column
+        told = generalised_results(fit, weights=columns[0], offset=columns[1])
+        return write_generalised(told, folder, title=title, source=source, command=command)
+    if isinstance(fit, InvarianceTest):
+        from .invariance_page import save_invariance
+
+        return save_invariance(fit, folder, title=title, source=source, command=command)
+    raise OptionError(
+        f"save_results() got {type(fit).__name__}",
+        allowed="fits of mmgsem and its relatives, cfa, sem, growth, lmer, glmer; tests of invariance_test",
+        todo="mixsem.save() keeps every fit; mixsem.summary(fit).save('summary.html') writes its tables",
+    )
 
 
 def _save_equations(fit: SEMFit, folder: str | Path, *, title: str, source: str, command: str) -> dict[str, Path]:

@@ -141,7 +141,7 @@ def generalised_report(results: GeneralisedResults, *, title: str = "", source: 
     ]
     numbers = [("rows", f"{fit.nobs:,}")]
     numbers += [(f"levels of {f.name}", f"{len(f.levels):,}") for f in fit.design.factors]
-    numbers.append(("log-likelihood", f"{fit.loglik:,.2f}"))
+    numbers.append(("log-likelihood", f"{fit.loglik:,.2f}".replace("-", "−")))
     alert = f'<p><a href="#warnings">{plural(len(fit.notices), "warning")}</a>.</p>' if fit.notices else ""
     head = paragraph(fit.formula, "lead") + definitions(numbers, "key") + alert
     foot = f"Made with mixsem {escape_html(__version__)}."

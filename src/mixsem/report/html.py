@@ -157,7 +157,7 @@ def _head(fit: MixtureFit, result: MixtureFit | MixtureSelection) -> str:
         said += (
             f" {plural(unsure, 'group')} {be} uncertain (probability of the cluster below {CERTAIN:.2f})."
             if unsure
-            else " All groups are classified with certainty."
+            else f" The probability of the cluster is {CERTAIN:.2f} or more for every group."
         )
     numbers = [("clusters", f"{fit.k}"), ("groups", f"{len(fit.groups):,}"), ("people", f"{fit.nobs:,}")]
     numbers.append(("regressions", f"{fit.path.slot.size}"))

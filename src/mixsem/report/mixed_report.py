@@ -107,7 +107,7 @@ def _head(fit: MixedFit) -> str:
     """Sizes and what is read first."""
     numbers = [("rows", f"{fit.nobs:,}")]
     numbers += [(f"levels of {f.name}", f"{len(f.levels):,}") for f in fit.design.factors]
-    numbers += [("residual SD", f"{fit.sigma:.4g}"), ("log-likelihood", f"{fit.loglik:,.2f}")]
+    numbers += [("residual SD", f"{fit.sigma:.4g}"), ("log-likelihood", f"{fit.loglik:,.2f}".replace("-", "−"))]
     alert = f'<p><a href="#warnings">{plural(len(fit.notices), "warning")}</a>.</p>' if fit.notices else ""
     return paragraph(fit.formula, "lead") + definitions(numbers, "key") + alert
 

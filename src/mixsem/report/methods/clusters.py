@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ...factors.moments import FactorMoments
 from ...measurement.bayes_fit import BayesianFit
@@ -215,9 +215,21 @@ def _number(fits: MixtureSelection, choice: Choice) -> str:
     labels = {"aic": "AIC", "aic3": "AIC3", "bic_g": "BIC_G", "bic_n": "BIC_N", "icl": "ICL", "chull": "CHull"}
     agreed = [label for name, label in labels.items() if preferred[name] == choice.k and name != choice.rule]
     others = f"{join(agreed)} preferred the same number." if agreed and choice.rule != "asked" else ""
+    else_chosen = _chosen_otherwise(preferred, choice.k, labels)
     if choice.rule == "asked":
         others = f"{join(agreed)} preferred this number." if agreed else "No criterion preferred this number."
-    return step(compared, reason, others)
+    return step(compared, reason, others, else_chosen)
+
+
+def _chosen_otherwise(preferred: Mapping[str, int | None], k: int, labels: Mapping[str, str]) -> str:
+    """The criteria that preferred another number than the one reported: a reader has to know."""
+    by_number: dict[int, list[str]] = {}
+    for name, label in labels.items():
+        number = preferred[name]
+        if number is not None and number != k:
+            by_number.setdefault(number, []).append(label)
+    said = [f"{join(names)} preferred {plural(number, 'cluster')}" for number, names in sorted(by_number.items())]
+    return f"{'; '.join(said)}." if said else ""
 
 
 def _uncertainty(fit: MixtureFit, errors: StandardErrors | None) -> str:

@@ -8,7 +8,7 @@ from ...options import as_names
 from ..values import plural
 from ..words import join
 from .measurement import equality_sentences
-from .sample import sample_sentences
+from .sample import sample_sentences, was
 from .sources import cite
 from .text import MethodsText, software, step
 
@@ -71,9 +71,13 @@ def data_sentences(fit: SEMFit | SAMFit) -> str:
     several = len(fit.groups) > 1
     people = f"The sample comprised {plural(int(moments.n.sum()), 'person', 'people')}"
     people += f" in {plural(len(fit.groups), 'group')}." if several else "."
-    empty = f"{plural(dropped, 'row')} without any answer were dropped." if dropped else ""
+    empty = f"{plural(dropped, 'row')} without any answer {was(dropped)} dropped." if dropped else ""
+    incomplete = int(patterns.pattern_n[~patterns.observed.all(axis=1)].sum())
     return step(
         people,
+        f"Answers were missing in {plural(incomplete, 'row')} ({incomplete / int(moments.n.sum()):.1%})."
+        if incomplete
+        else "No answer was missing in these rows.",
         "Missing values were handled by full information maximum likelihood, which uses every answer and assumes that"
         f" values were missing at random {cite('missing')}.",
         empty,

@@ -100,10 +100,10 @@ def _search(found: NonInvariance) -> str:
         "none": "without adjustment for the number of tests",
     }
     said = (
-        f"Non-invariant {join(list(rules.kinds))} were searched stepwise: a parameter of a group was flagged if its"
+        f"Non-invariant {join(list(rules.kinds))} were searched for stepwise: a parameter of a group was flagged if its"
         f" test was significant at {rules.alpha:g} {corrections[rules.correction]} and its standardized change was"
-        f" {rules.threshold:g} or more. The parameter with the largest mean change was freed in all groups, until none"
-        " was flagged or no more items could be freed."
+        f" above {rules.threshold:g}. The parameter with the largest sum of flagged changes was freed in all groups and"
+        " the model fitted again, until none was flagged or no more items could be freed."
     )
     freed = f"Freed were {fold(found.partial)}." if found.partial else "No parameter was freed."
     return step(said, freed)

@@ -65,10 +65,9 @@ def sample_sentences(moments: Moments, min_size: int | None = None) -> str:
         empty = f"{plural(dropped, 'row')} without any answer {was(dropped)} dropped." if dropped else ""
         return step(said, treated, empty, left)
     if dropped:
-        share = dropped / (dropped + int(n.sum()))
-        treated = (
-            f"{plural(dropped, 'row')} ({share:.1%}) with a missing item {was(dropped)} dropped (listwise deletion)."
-        )
+        rows = dropped + int(n.sum())
+        share = dropped / rows
+        treated = f"Rows with a missing item were dropped (listwise deletion): {dropped:,} of {rows:,} ({share:.1%})."
     else:
         treated = "No row was dropped for missing items; only complete rows were analysed."
     return step(said, treated, left)

@@ -74,7 +74,7 @@ SOURCES = {
         "Perez Alonso et al., 2024",
         "Perez Alonso, A. F., Rosseel, Y., Vermunt, J. K., & De Roover, K. (2024). Mixture multigroup structural"
         " equation modeling: A novel method for comparing structural relations across many groups. Psychological"
-        " Methods. Advance online publication.",
+        " Methods. Advance online publication. Preprint:",
         "10.31234/osf.io/mvd96",
     ),
     "mixml_sem": Source(
