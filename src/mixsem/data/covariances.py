@@ -157,6 +157,8 @@ def _ordered_vector(label: Hashable, vector: VectorLike, items: tuple[str, ...])
 
 def _numbers(label: Hashable, given: ArrayLike) -> NDArray[np.float64]:
     try:
+        if np.iscomplexobj(given):  # NumPy would keep the real parts, and only warn
+            raise TypeError("they are complex")
         return np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(f"group {label}: the values are not numbers ({error})", allowed="finite numbers") from error
@@ -170,7 +172,7 @@ def _problem(matrix: NDArray[np.float64], items: tuple[str, ...]) -> str:
     if (variances <= 0).any():
         j = int(np.argmin(variances))
         return f"the variance of {items[j]} is {variances[j]:g}"
-    deviation = np.abs(matrix - matrix.T) / np.sqrt(np.outer(variances, variances))
+    deviation = np.abs(matrix - matrix.T) / np.outer(np.sqrt(variances), np.sqrt(variances))
     if deviation.max() > ASYMMETRY:
         i, j = divmod(int(np.argmax(deviation)), len(items))
         return f"{items[i]} with {items[j]} is both {matrix[i, j]:g} and {matrix[j, i]:g}"

@@ -36,7 +36,7 @@ def constant_items(means: NDArray[np.float64], covariances: NDArray[np.float64])
     array([[ True, False]])
     """
     variances = np.diagonal(covariances, axis1=1, axis2=2)
-    constant: NDArray[np.bool_] = variances <= np.maximum(ROUNDING * np.abs(means), SMALLEST) ** 2
+    constant: NDArray[np.bool_] = np.sqrt(np.maximum(variances, 0)) <= np.maximum(ROUNDING * np.abs(means), SMALLEST)
     return constant
 
 

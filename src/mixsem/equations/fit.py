@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +13,7 @@ from ..errors import Notice
 from ..inference.fitmeasures import FitMeasures
 from ..model.fit_ml import Optimum
 from ..model.loss import Loss
+from ..threads import few_threads
 from .baseline import baseline_of
 from .compiled import CompiledSEM
 from .covariance import estimates_covariance
@@ -69,17 +71,22 @@ class SEMFit(FittedEquations):
     @cached_property
     def vcov(self) -> Array:
         """Covariance matrix of the free parameters, shape (P, P), of the kind that the estimator asks for."""
-        return estimates_covariance(self.compiled, self.optimum)
+        with self._few_threads():
+            return estimates_covariance(self.compiled, self.optimum)
 
     @cached_property
     def measures(self) -> FitMeasures:
         """Fit measures; those of the likelihood are NaN for least squares."""
-        return model_measures(self.compiled, self.optimum)
+        with self._few_threads():
+            return model_measures(self.compiled, self.optimum)
 
     @cached_property
     def robust(self) -> RobustTest | None:
         """The corrected test and what follows from it; None for estimators without one."""
-        return robust_test(self.compiled, self.optimum) if self.compiled.estimator.test != "standard" else None
+        if self.compiled.estimator.test == "standard":
+            return None
+        with self._few_threads():
+            return robust_test(self.compiled, self.optimum)
 
     @cached_property
     def robust_measures(self) -> RobustMeasures | None:
@@ -88,7 +95,12 @@ class SEMFit(FittedEquations):
             return self.robust.population
         if self.data.patterns is None:
             return None
-        return incomplete_measures(self.compiled, self.optimum, *baseline_of(self.compiled))
+        with self._few_threads():
+            return incomplete_measures(self.compiled, self.optimum, *baseline_of(self.compiled))
+
+    def _few_threads(self) -> AbstractContextManager[object]:
+        p = len(self.observed)
+        return few_threads(p * (p + 3) // 2)  # matrices have a row for every moment
 
     @property
     def described(self) -> Described:

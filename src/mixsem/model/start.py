@@ -43,7 +43,7 @@ def starting_values(model: ModelMap, table: ParameterTable, n: Array, S: Array, 
         add_higher_order(table, model, correlation, phi)
     for e, (kind, i, j) in enumerate(zip(model.matrix, model.row, model.column, strict=True)):
         if kind == PSI:
-            values[:, e] = correlation[i, j] * np.sqrt(phi[:, i] * phi[:, j])
+            values[:, e] = correlation[i, j] * np.sqrt(phi[:, i]) * np.sqrt(phi[:, j])
         elif kind == THETA and i == j:
             values[:, e] = theta[:, i]
     fill_structure(table, model, values, correlation, phi, loadings, means)
