@@ -75,7 +75,7 @@ def test_the_choice_of_a_prior_variance_takes_them_too(survey: pd.DataFrame) -> 
 
 def test_mmgsem_and_what_it_writes(survey: pd.DataFrame, tmp_path: Path) -> None:
     fits = mx.mmgsem(MEASUREMENT, STRUCTURAL, survey, "group", k=(1, 2), missing="ml", n_starts=5, seed=1)
-    mx.save_results(fits, tmp_path, seed=1)
+    mx.save_results(fits, tmp_path)
     assert json.loads((tmp_path / "fit.json").read_text(encoding="utf-8"))["settings"]["missing"] == "ml"
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<dt>Missing values</dt><dd>means and covariances estimated from all answers" in page
@@ -91,7 +91,7 @@ def test_small_groups_are_left_out_by_the_code_as_well(survey: pd.DataFrame, tmp
     moments = mx.SampleMoments.from_frame(few, items, "group", min_size=50, missing="ml")
     assert moments.n_groups == 7
     fits = mx.mmgsem(MEASUREMENT, STRUCTURAL, moments, k=2, n_starts=5, seed=1)
-    mx.save_results(fits, tmp_path, seed=1, min_size=50)
+    mx.save_results(fits, tmp_path, min_size=50)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "50 rows with an answer; smaller groups were left out" in page
     code = html.unescape(page[page.index("import mixsem as mx") :].split("</code>")[0])
@@ -107,7 +107,7 @@ def test_bayesian_methods_write_it_down(run: Any, survey: pd.DataFrame, tmp_path
         MEASUREMENT, STRUCTURAL, survey, "group",
         k=2, missing="ml", method="laplace", sampling=SHORT, n_starts=5, seed=1,
     )  # fmt: skip
-    mx.save_results(fits, tmp_path, seed=1)
+    mx.save_results(fits, tmp_path)
     assert json.loads((tmp_path / "fit.json").read_text(encoding="utf-8"))["settings"]["missing"] == "ml"
     page = html.unescape((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "missing='ml'" in page[page.index("import mixsem as mx") :]

@@ -11,7 +11,7 @@ import pytest
 from scipy.optimize import minimize
 
 import mixsem as mx
-from mixsem.errors import ConvergenceWarning, MixsemWarning, OptionError, UnsupportedModelError
+from mixsem.errors import ConvergenceWarning, MixsemWarning, ModelError, OptionError, UnsupportedModelError
 from mixsem.mixed.engine.quasi_newton import bfgs, inverse_curvature
 from mixsem.mixed.engine.reduced import without_column
 from mixsem.mixed.linear import fit_model
@@ -142,18 +142,25 @@ def test_against_another_optimiser(name):
             return parameter_values(model, p[:-1], np.exp(p[-1]), fit.beta, [parameter])[0] - point.value
 
         begin, best = np.append(path.coordinates.theta(point.value, point.x), np.log(fit.sigma)), np.inf
-        for seed in range(2):
-            found = minimize(
-                value_and_slope,
-                begin + 0.05 * np.random.default_rng(seed).normal(size=7),
-                jac=True,
-                method="SLSQP",
-                constraints={"type": "eq", "fun": excess},
-                options={"ftol": 1e-14, "maxiter": 500},
-            )
+        for seed in range(6):  # at a standard deviation of 0 some end early
+            try:
+                found = minimize(
+                    value_and_slope,
+                    begin + 0.05 * np.random.default_rng(seed).normal(size=7),
+                    jac=True,
+                    method="SLSQP",
+                    constraints={"type": "eq", "fun": excess},
+                    options={"ftol": 1e-14, "maxiter": 500},
+                )
+            except ModelError:  # a first step so long that nothing can be computed there
+                continue
             if abs(excess(found.x)) < OTHER_OPTIMISER * 1e-2:
                 best = min(best, found.fun)
-        assert point.zeta**2 == pytest.approx(best, rel=0, abs=OTHER_OPTIMISER), point.value
+        close = (
+            OTHER_OPTIMISER if point.value else 1e-4
+        )  # a standard deviation has a kink at 0, where the other stops early
+        assert point.zeta**2 < best + OTHER_OPTIMISER, point.value
+        assert point.zeta**2 == pytest.approx(best, rel=0, abs=close), point.value
 
 
 def test_sums_of_squares_of_a_balanced_design():

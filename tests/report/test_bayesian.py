@@ -18,8 +18,9 @@ import mixsem as mx
 from mixsem.bayes import Beta, Flat, Gamma, HalfNormal, HalfT, InverseGamma, Normal, Priors
 from mixsem.report.bayesian_frames import loading_variation
 from mixsem.report.bayesian_words import prior_entries, prior_words
-from mixsem.report.reproduce import python_code
+from mixsem.report.reproduce import python_code, settings_in_words
 from mixsem.report.summary import summary
+from mixsem.structural.choice import choose_clusters
 from mixsem.structural.select import MixtureSelection
 
 MODEL = """
@@ -198,7 +199,7 @@ def test_the_report(ml: MixtureSelection, mg: MixtureSelection, tmp_path: Path) 
             ["MixMG-BSEM", "Prior variance", "Loading of a group less that of 3", "half-t, 3 df, scale 0.5"],
         ),
     ):
-        files = quietly(mx.save_results, fits, tmp_path / model, seed=2, title="<Trust>")
+        files = quietly(mx.save_results, fits, tmp_path / model, title="<Trust>")
         text = files["report.html"].read_text(encoding="utf-8")
         page = Page(text)
         assert len(page.ids) == len(set(page.ids)) and "measurement" in page.ids
@@ -224,7 +225,7 @@ def test_the_report(ml: MixtureSelection, mg: MixtureSelection, tmp_path: Path) 
 
 
 def test_the_record(mg: MixtureSelection, tmp_path: Path) -> None:
-    files = quietly(mx.save_results, mg, tmp_path, seed=2)
+    files = quietly(mx.save_results, mg, tmp_path)
     record = json.loads(files["fit.json"].read_text(encoding="utf-8"))
     assert record["method"] == "mixmg-bsem" and record["settings"]["seed"] == 2
     settings = record["settings"]
@@ -244,7 +245,7 @@ def test_the_record(mg: MixtureSelection, tmp_path: Path) -> None:
 
 def test_the_python_code_repeats_the_fit(ml: MixtureSelection, mg: MixtureSelection, moments: mx.SampleMoments) -> None:
     for fits, call in ((ml, "mx.mixml_sem("), (mg, "mx.mixmg_bsem(")):
-        code = python_code(fits, measurement=step1(fits), seed=2, min_size=None)
+        code = python_code(fits, measurement=step1(fits), min_size=None)
         assert call in code and "sampling=mx.Sampling(chains=2, warmup=150, draws=100)," in code
         names: dict[str, Any] = {}
         quietly(exec, code.replace("data = ...", "data = moments"), {"moments": moments}, names)
@@ -254,18 +255,28 @@ def test_the_python_code_repeats_the_fit(ml: MixtureSelection, mg: MixtureSelect
 
 
 def test_code_without_a_seed_speaks_of_draws_too(mg: MixtureSelection) -> None:
-    code = python_code(mg, measurement=step1(mg), seed=None, min_size=None)
-    assert "# seed=...: none was written down, so other draws and random starts are drawn" in code
+    fits = MixtureSelection(tuple(replace(fit, starts=replace(fit.starts, seed=None)) for fit in mg.fits))
+    code = python_code(fits, measurement=replace(step1(mg), seed=None), min_size=None)
+    assert "# seed=...: none was given, so other draws and random starts are drawn" in code
     compile(code, "code", "exec")
+
+
+def test_two_seeds_are_both_told_and_no_single_call_repeats_them(mg: MixtureSelection) -> None:
+    other = replace(step1(mg), seed=9)
+    assert python_code(mg, measurement=other, min_size=None) == ""
+    words = settings_in_words(mg, choose_clusters(mg), measurement=other, min_size=None, source="")
+    assert words["Seed"] == "of the draws: 9; of the random starts: 2"
+    same = settings_in_words(mg, choose_clusters(mg), measurement=step1(mg), min_size=None, source="")
+    assert same["Seed"] == "2"
 
 
 def test_no_code_is_better_than_wrong_code(ml: MixtureSelection, mg: MixtureSelection) -> None:
     """What the methods' functions do not take, and labels that do not print as code."""
     fit = step1(ml)
     ignoring = replace(fit, specification=replace(fit.specification, means="ignore"))
-    assert python_code(ml, measurement=ignoring, seed=2, min_size=None) == ""
+    assert python_code(ml, measurement=ignoring, min_size=None) == ""
     odd = replace(step1(mg), specification=replace(step1(mg).specification, reference=pd.Timestamp("2020-01-01")))
-    assert python_code(mg, measurement=odd, seed=2, min_size=None) == ""
+    assert python_code(mg, measurement=odd, min_size=None) == ""
 
 
 def test_priors_in_words(ml: MixtureSelection, mg: MixtureSelection) -> None:
@@ -297,7 +308,7 @@ def test_a_symmetric_grid_of_an_approximation(moments: mx.SampleMoments, tmp_pat
     grid = {"prior_variance": [0.0, 0.1], "symmetric": True, "method": "laplace"}
     few = mx.Sampling(chains=1, draws=200)
     fits = quietly(mx.mixmg_bsem, MODEL, STRUCTURAL, moments, k=2, **grid, sampling=few, n_starts=3, seed=1)
-    files = quietly(mx.save_results, fits, tmp_path, seed=1)
+    files = quietly(mx.save_results, fits, tmp_path)
     page = Page(files["report.html"].read_text(encoding="utf-8"))
     for said in ("chosen by DIC from 0 (equal), 0.1", "those of any two groups", "Laplace proposals, 200 draws"):
         assert said in page.text

@@ -88,8 +88,8 @@ def pages(whole: MixtureSelection, tmp_path_factory: pytest.TempPathFactory) -> 
         test = mx.invariance_test(factors, survey, "school", levels=("configural", "metric", "scalar"))
         search = mx.find_noninvariance(test)
         saved = {
-            "clustering": mx.save_results(whole, folder / "c", seed=1, title="Clusters & more", command="mixsem fit"),
-            "bayesian": mx.save_results(bayesian, folder / "b", seed=1),
+            "clustering": mx.save_results(whole, folder / "c", title="Clusters & more", command="mixsem fit"),
+            "bayesian": mx.save_results(bayesian, folder / "b"),
             "sem": mx.save_results(
                 mx.sem(f"{factors}\nspeed ~ visual + textual", survey, group="school"), folder / "s"
             ),

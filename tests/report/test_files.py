@@ -56,7 +56,7 @@ def record_in(folder: Path) -> dict[str, Any]:
 
 
 def test_a_selection(fits: MixtureSelection, step1: mx.MeasurementFit, tmp_path: Path) -> None:
-    files = mx.save_results(fits, tmp_path / "out", measurement=step1, seed=4, title="Ängste <1>", source="x.csv")
+    files = mx.save_results(fits, tmp_path / "out", measurement=step1, title="Ängste <1>", source="x.csv")
     assert all(path.is_file() and path.name == name for name, path in files.items()) and len(files) == 6
     assert mx.SampleMoments.load(files["moments.json"]).groups == step1.groups
     record = record_in(tmp_path / "out")
@@ -84,11 +84,11 @@ def test_one_fit_of_given_covariances(tmp_path: Path) -> None:
 def test_step_1_is_remembered_by_the_fit(step1: mx.MeasurementFit, moments: mx.SampleMoments, tmp_path: Path) -> None:
     """What `mmgsem` returns is enough for everything that the three steps by hand give."""
     whole = mx.mmgsem(MEASUREMENT, STRUCTURAL, moments, k=(1, 2), partial=("trust =~ t2",), n_starts=7, seed=4)
-    files = mx.save_results(whole, tmp_path / "whole", seed=4)
+    files = mx.save_results(whole, tmp_path / "whole")
     assert set(files) == set(RESULT_FILES)
     page = files["report.html"].read_text(encoding="utf-8")
     assert 'id="measurement"' in page and 'id="reproduce"' in page
-    given = mx.save_results(whole, tmp_path / "given", seed=4, measurement=step1)
+    given = mx.save_results(whole, tmp_path / "given", measurement=step1)
     assert given["fit.json"].read_bytes() == files["fit.json"].read_bytes()
     assert given["report.html"].read_bytes() == files["report.html"].read_bytes()
 
@@ -123,7 +123,7 @@ def test_the_smallest_group_is_written_down(tmp_path: Path) -> None:
     moments = mx.SampleMoments.from_frame(small, items, "country", min_size=smallest)
     assert moments.n_groups == 5
     fit = mx.mmgsem(measurement, structural, moments, k=2, n_starts=5, seed=2)
-    mx.save_results(fit, tmp_path, seed=2, min_size=smallest)
+    mx.save_results(fit, tmp_path, min_size=smallest)
     assert record_in(tmp_path)["settings"]["min_size"] == smallest
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert f"<dt>Smallest group</dt><dd>{smallest} complete rows; smaller groups were left out</dd>" in page
@@ -143,7 +143,7 @@ def test_a_number_that_was_not_fitted_writes_nothing(fits: MixtureSelection, tmp
 def test_the_python_code_repeats_the_fit(
     fits: MixtureSelection, step1: mx.MeasurementFit, moments: mx.SampleMoments
 ) -> None:
-    code = python_code(fits, measurement=step1, seed=4, min_size=None)
+    code = python_code(fits, measurement=step1, min_size=None)
     names: dict[str, Any] = {}
     exec(code.replace("data = ...", "data = moments"), {"moments": moments}, names)
     assert [fit.loglik for fit in names["fits"].fits] == [fit.loglik for fit in fits.fits]
@@ -152,24 +152,27 @@ def test_the_python_code_repeats_the_fit(
 
 def test_no_code_is_better_than_wrong_code(fits: MixtureSelection, step1: mx.MeasurementFit) -> None:
     """What `mmgsem` cannot repeat: factors given, options it does not have."""
-    assert python_code(fits, measurement=None, seed=4, min_size=None) == ""
+    assert python_code(fits, measurement=None, min_size=None) == ""
     loose = mx.StructuralMixture(STRUCTURAL, k=(1, 2), tolerance=1e-4, n_starts=3).fit(mx.factor_moments(step1), seed=4)
     assert isinstance(loose, MixtureSelection)
-    assert python_code(loose, measurement=step1, seed=4, min_size=None) == ""
+    assert python_code(loose, measurement=step1, min_size=None) == ""
 
 
 def test_code_without_a_seed_says_so(fits: MixtureSelection, step1: mx.MeasurementFit) -> None:
-    code = python_code(fits, measurement=step1, seed=None, min_size=None)
-    assert "    # seed=...: none was written down, so other random starts are drawn\n)" in code
+    drawn = mx.StructuralMixture(STRUCTURAL, k=(1, 2), n_starts=3).fit(mx.factor_moments(step1))
+    assert isinstance(drawn, MixtureSelection)
+    assert words_of(drawn)["Seed"] == "none was given"
+    code = python_code(drawn, measurement=step1, min_size=None)
+    assert "    # seed=...: none was given, so other random starts are drawn\n)" in code
     compile(code, "code", "exec")
-    assert "seed=4,\n)" in python_code(fits, measurement=step1, seed=4, min_size=None)
+    assert "seed=4,\n)" in python_code(fits, measurement=step1, min_size=None)
 
 
 def test_code_for_groups_that_no_column_names_starts_from_the_moments(
     fits: MixtureSelection, step1: mx.MeasurementFit
 ) -> None:
     assert step1.moments.group is None
-    code = python_code(fits, measurement=step1, seed=4, min_size=150)
+    code = python_code(fits, measurement=step1, min_size=150)
     assert 'data = ...  # the moments: mx.SampleMoments.load("moments.json")' in code
     assert "from_frame" not in code
 
@@ -191,7 +194,7 @@ def test_a_given_partition_is_no_random_start(step1: mx.MeasurementFit) -> None:
 
 
 def words_of(fits: MixtureSelection) -> dict[str, str]:
-    return settings_in_words(fits, choose_clusters(fits), measurement=None, seed=1, min_size=None, source="")
+    return settings_in_words(fits, choose_clusters(fits), measurement=None, min_size=None, source="")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, np.float64("nan")])

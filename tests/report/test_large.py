@@ -40,7 +40,7 @@ def large() -> MixtureFit:
 
 def test_the_report_of_many_groups_is_small(large: MixtureFit, tmp_path: Path) -> None:
     begin = time.perf_counter()
-    files = mx.save_results(large, tmp_path, seed=1)
+    files = mx.save_results(large, tmp_path)
     assert time.perf_counter() - begin < SECONDS
     page = files["report.html"].read_text(encoding="utf-8")
     assert len(page.encode()) < MEGABYTES * 1e6

@@ -105,6 +105,8 @@ class BayesianFit(Displayed):
         Statistical trouble, by parameter and group.
     prior_choice
         How prior variances compared, if several were given to choose from, else None.
+    seed
+        The seed of the draws; None if none was given.
     """
 
     specification: MLCFA | MGBCFA
@@ -117,6 +119,7 @@ class BayesianFit(Displayed):
     blocks: tuple[BayesianBlock, ...]
     notices: tuple[Notice, ...]
     prior_choice: PriorVarianceChoice | None = None
+    seed: int | None = None
 
     @property
     def groups(self) -> tuple[Hashable, ...]:

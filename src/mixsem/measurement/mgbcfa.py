@@ -180,7 +180,8 @@ class MGBCFA:
         notices = (*moments.notices, *_single_group(moments), *found)
         notify(notices)
         matrices = assemble(table.factors, table.observed, blocks)
-        return BayesianFit(self, moments, table.factors, table.observed, *matrices, blocks, notices, choice)
+        used = None if seed is None else int(seed)
+        return BayesianFit(self, moments, table.factors, table.observed, *matrices, blocks, notices, choice, used)
 
 
 def _role(model: ModelMap, e: int, variances: Mapping[str, float | None], reference: int | None) -> Role:

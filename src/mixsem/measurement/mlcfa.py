@@ -147,4 +147,5 @@ class MLCFA:
         notices = (*moments.notices, *bayesian_notices(blocks, moments.groups, priors, self.method))
         notify(notices)
         matrices = assemble(table.factors, table.observed, blocks)
-        return BayesianFit(self, moments, table.factors, table.observed, *matrices, blocks, notices)
+        used = None if seed is None else int(seed)
+        return BayesianFit(self, moments, table.factors, table.observed, *matrices, blocks, notices, seed=used)

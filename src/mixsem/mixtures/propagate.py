@@ -172,20 +172,18 @@ def propagated_posterior(
     return PropagatedPosterior(fit, method, probabilities, sd, _effective_share(own))
 
 
-def known_propagated(fit: MixtureFit, seed: int | None = None) -> PropagatedPosterior | None:
+def known_propagated(fit: MixtureFit) -> PropagatedPosterior | None:
     """Propagated probabilities to show without being asked; None where there are none, or they take long.
 
     Parameters
     ----------
     fit
-        A mixture.
-    seed
-        Seed; without one always the same, so that the same fit gives the same report.
+        A mixture. Its own seed is taken, or without one always the same, so that a fit gives one report only.
     """
     if len(fit.groups) > MOST_UNASKED:
         return None
     try:
-        return propagated_posterior(fit, seed=1 if seed is None else seed)
+        return propagated_posterior(fit, seed=1 if fit.starts.seed is None else fit.starts.seed)
     except (UnsupportedModelError, np.linalg.LinAlgError):
         return None
 

@@ -43,7 +43,6 @@ def save_results(
     measurement: MeasurementFit | BayesianFit | None = None,
     errors: StandardErrors | None = None,
     choose: int | None = None,
-    seed: int | None = None,
     min_size: int | None = None,
     title: str = "",
     source: str = "",
@@ -74,8 +73,6 @@ def save_results(
         maximum likelihood, and left out where factor covariances were given or step 1 was Bayesian.
     choose
         Number of clusters to describe. By default `choose_clusters` decides: CHull, or else BIC_G.
-    seed
-        Seed of the random starts, and of the draws of a Bayesian measurement model, to be written down.
     min_size
         Smallest group that was kept when the data were read, to be written down.
     title
@@ -106,7 +103,7 @@ def save_results(
     >>> moments = FactorMoments.from_covariances(Phi, n=[300] * 8, factors=["x", "y"], groups=list("abcdefgh"))
     >>> fits = StructuralMixture("y ~ x", k=(1, 2)).fit(moments, seed=1)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     files = save_results(fits, folder, seed=1)
+    ...     files = save_results(fits, folder)
     ...     print(*files)
     report.html clusters.csv coefficients.csv selection.csv fit.json
     """
@@ -117,11 +114,9 @@ def save_results(
     fit = selection[choice.k]
     measurement = fit.moments.measurement if measurement is None else measurement
     errors = known_errors(fit)[0] if errors is None else errors_of(fit, errors, "save_results")
-    settings = settings_in_words(
-        selection, choice, measurement=measurement, seed=seed, min_size=min_size, source=source
-    )
+    settings = settings_in_words(selection, choice, measurement=measurement, min_size=min_size, source=source)
     details = bayesian_details(measurement) if isinstance(measurement, BayesianFit) else None
-    propagated = known_propagated(fit, seed)
+    propagated = known_propagated(fit)
     record = fit_record(
         selection,
         choice,
@@ -129,7 +124,6 @@ def save_results(
         details=details,
         errors=errors,
         propagated=propagated,
-        seed=seed,
         min_size=min_size,
         title=title,
     )
@@ -139,7 +133,6 @@ def save_results(
         measurement=measurement,
         details=details,
         errors=errors,
-        seed=seed,
         min_size=min_size,
     )
     texts = {
@@ -153,7 +146,7 @@ def save_results(
             errors=errors,
             propagated=propagated,
             methods=methods,
-            code=python_code(selection, measurement=measurement, seed=seed, min_size=min_size),
+            code=python_code(selection, measurement=measurement, min_size=min_size),
             command=command,
         ),
         "clusters.csv": _csv(_memberships(fit, propagated)),

@@ -71,7 +71,7 @@ def html_report(
     propagated
         Membership probabilities of the solution that is shown, from `propagated_posterior`; None computes them.
     methods
-        The methods section; None writes it without the seed, which fits do not know.
+        The methods section; None writes it.
     code, command
         Python code and command line that repeat the analysis.
 

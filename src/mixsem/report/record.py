@@ -35,7 +35,6 @@ def fit_record(
     choice: Choice,
     *,
     measurement: MeasurementFit | BayesianFit | None,
-    seed: int | None,
     min_size: int | None,
     title: str,
     details: BayesianDetails | None = None,
@@ -52,8 +51,6 @@ def fit_record(
         Which one is described, and why.
     measurement
         The measurement model, if there was one.
-    seed
-        Seed of the random starts.
     min_size
         Smallest group that was kept when the data were read.
     title
@@ -85,7 +82,7 @@ def fit_record(
         "n_best": fit.starts.n_best,
         "converged": fit.starts.converged,
         "proportions": fit.proportions,
-        "clusters": _clusters(fit, known_propagated(fit, seed) if propagated is None else propagated),
+        "clusters": _clusters(fit, known_propagated(fit) if propagated is None else propagated),
         "coefficients": mixture_parameters(fit, known_errors(fit)[0] if errors is None else errors).to_dict("records"),
         **inference_record(fit, errors),
         "selection": fits.rows(),
@@ -95,7 +92,7 @@ def fit_record(
             "measurement": None if measurement is None else measurement.specification.measurement,
             "structural": fit.specification.structural,
         },
-        "settings": _settings(fits, measurement, seed, min_size),
+        "settings": _settings(fits, measurement, min_size),
         "measurement": None if measurement is None else _measurement(measurement, details),
     }
     return {key: plain(value) for key, value in record.items()}
@@ -109,9 +106,7 @@ def _clusters(fit: MixtureFit, propagated: PropagatedPosterior | None) -> list[R
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
-def _settings(
-    fits: MixtureSelection, measurement: MeasurementFit | BayesianFit | None, seed: int | None, min_size: int | None
-) -> Record:
+def _settings(fits: MixtureSelection, measurement: MeasurementFit | BayesianFit | None, min_size: int | None) -> Record:
     mixture = fits.fits[0].specification
     settings: Record = {
         "k": list(fits),
@@ -124,7 +119,7 @@ def _settings(
         "tolerance": mixture.tolerance,
         "max_iterations": mixture.max_iterations,
         "residual_floor": mixture.residual_floor,
-        "seed": seed,
+        "seed": fits.fits[0].starts.seed,
         "min_size": min_size,
     }
     if measurement is not None:

@@ -24,7 +24,6 @@ def settings_in_words(
     choice: Choice,
     *,
     measurement: MeasurementFit | BayesianFit | None,
-    seed: int | None,
     min_size: int | None,
     source: str,
 ) -> dict[str, str]:
@@ -36,8 +35,6 @@ def settings_in_words(
         All fits, and which of them is shown.
     measurement
         The measurement model, if there was one.
-    seed
-        Seed of the random starts.
     min_size
         Smallest group that was kept when the data were read.
     source
@@ -63,7 +60,7 @@ def settings_in_words(
     words["Clusters tried"] = ", ".join(map(str, fits))
     words["Clusters shown"] = f"{choice.k}: {choice.reason}"
     words["Random starts"] = _starts(fits)
-    words["Seed"] = "none was written down" if seed is None else str(seed)
+    words["Seed"] = _seeds(fits, measurement)
     return words
 
 
@@ -97,12 +94,20 @@ def _starts(fits: MixtureSelection) -> str:
     return f"{mixture.n_starts:,} for each number of clusters" + (" above 1" if 1 in fits else "")
 
 
+def _seeds(fits: MixtureSelection, measurement: MeasurementFit | BayesianFit | None) -> str:
+    """The seed of random starts, and of draws where it is another one."""
+    starts = fits.fits[0].starts.seed
+    draws = measurement.seed if isinstance(measurement, BayesianFit) else starts
+    said = {seed: "none was given" if seed is None else str(seed) for seed in (starts, draws)}
+    return said[starts] if draws == starts else f"of the draws: {said[draws]}; of the random starts: {said[starts]}"
+
+
 def _listed(names: object) -> str:
     return names if isinstance(names, str) else ", ".join(map(str, names))  # type: ignore[call-overload]
 
 
 def python_code(
-    fits: MixtureSelection, *, measurement: MeasurementFit | BayesianFit | None, seed: int | None, min_size: int | None
+    fits: MixtureSelection, *, measurement: MeasurementFit | BayesianFit | None, min_size: int | None
 ) -> str:
     """Write the call of `mmgsem`, `mixml_sem` or `mixmg_bsem` that gives these fits; nothing if no such call does.
 
@@ -112,15 +117,15 @@ def python_code(
         All fits.
     measurement
         The measurement model, if there was one.
-    seed
-        Seed of the random starts; without it the code says that other starts are drawn.
     min_size
         Smallest group that was kept when the data were read.
     """
     mixture = fits.fits[0].specification
     if measurement is None or not isinstance(mixture.start, str):
         return ""
-    model = measurement.specification
+    model, seed = measurement.specification, fits.fits[0].starts.seed
+    if isinstance(measurement, BayesianFit) and measurement.seed != seed:
+        return ""  # those functions take one seed
     first = _step1_arguments(measurement)
     third = {name: repr(value) for name, value in _changed(mixture).items() if name not in ("structural", "k")}
     if "equal" in third:
@@ -134,7 +139,7 @@ def python_code(
     arguments = {**named, "k": repr(tuple(fits)), **first, **third, **({} if seed is None else {"seed": repr(seed)})}
     listed = "".join(f"    {name}={value},\n" for name, value in arguments.items())
     drawn = "draws and random starts" if isinstance(measurement, BayesianFit) else "random starts"
-    listed += "" if seed is not None else f"    # seed=...: none was written down, so other {drawn} are drawn\n"
+    listed += "" if seed is not None else f"    # seed=...: none was given, so other {drawn} are drawn\n"
     function = "mmgsem" if isinstance(measurement, MeasurementFit) else measurement.method.replace("-", "_")
     return (
         "import mixsem as mx\n\n"

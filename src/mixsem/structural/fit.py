@@ -43,6 +43,8 @@ class StartRecord:
         log L of the best solution, which split-and-merge moves may have improved beyond the best start.
     solutions
         The ten best distinct solutions that starts reached, the best first.
+    seed
+        The seed they were drawn with; None if none was given.
     """
 
     logliks: Array
@@ -50,6 +52,7 @@ class StartRecord:
     converged: bool
     best: float
     solutions: tuple[LocalSolution, ...] = ()
+    seed: int | None = None
 
     @property
     def n_starts(self) -> int:

@@ -220,6 +220,7 @@ def _best_start(
         converged=bool(best.converged[0]),
         best=float(best.loglik[0]),
         solutions=distinct_solutions(ends.logliks, ends.clusters, SAME_SOLUTION),
+        seed=None if seed is None else int(seed),
     )
     return best, record
 

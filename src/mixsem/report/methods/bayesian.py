@@ -23,9 +23,9 @@ from .text import MethodsText, software, step
 __all__ = ["bayesian_methods", "bayesian_parts"]
 
 
-def bayesian_methods(fit: BayesianFit, min_size: int | None = None, seed: int | None = None) -> MethodsText:
+def bayesian_methods(fit: BayesianFit, min_size: int | None = None) -> MethodsText:
     """The methods section of a Bayesian measurement model by itself."""
-    parts = (("Sample", sample_sentences(fit.moments, min_size)), *bayesian_parts(fit, seed=seed))
+    parts = (("Sample", sample_sentences(fit.moments, min_size)), *bayesian_parts(fit))
     return MethodsText((*parts, ("Software", bayesian_software(fit))))
 
 
@@ -34,9 +34,7 @@ def bayesian_software(fit: BayesianFit) -> str:
     return software(*(("nutpie",) if fit.specification.method == "nuts" else ()))
 
 
-def bayesian_parts(
-    fit: BayesianFit, details: BayesianDetails | None = None, seed: int | None = None
-) -> tuple[tuple[str, str], ...]:
+def bayesian_parts(fit: BayesianFit, details: BayesianDetails | None = None) -> tuple[tuple[str, str], ...]:
     """Model, priors and sampling, each a heading and its text.
 
     Parameters
@@ -45,13 +43,11 @@ def bayesian_parts(
         The measurement model.
     details
         What was computed from its draws; None computes the diagnostics, and says nothing of fit measures.
-    seed
-        The seed of the draws, if it is known.
     """
     return (
         ("Measurement model", _model(fit)),
         ("Priors", _priors(fit)),
-        ("Sampling", _sampling(fit, diagnostics(fit) if details is None else details.diagnostics, seed)),
+        ("Sampling", _sampling(fit, diagnostics(fit) if details is None else details.diagnostics)),
         *(() if details is None else (("Fit of the measurement model", _fit(details.measures)),)),
     )
 
@@ -146,7 +142,7 @@ def _priors(fit: BayesianFit) -> str:
     return f"Priors were those of {name}, in {units}: {listed}."
 
 
-def _sampling(fit: BayesianFit, found: Diagnostics, seed: int | None) -> str:
+def _sampling(fit: BayesianFit, found: Diagnostics) -> str:
     """Sampler, chains, warm-up, draws, convergence."""
     model = fit.specification
     s, each = model.sampling, " of each measurement block" if len(fit.blocks) > 1 else ""
@@ -172,4 +168,4 @@ def _sampling(fit: BayesianFit, found: Diagnostics, seed: int | None) -> str:
         f"Over {watched} the largest R-hat was {worst['rhat'].max():.3f} and the smallest effective sample size (bulk"
         f" and tail) {ess:,.0f} {cite('rhat')}."
     )
-    return step(said, f"The seed was {seed}." if seed is not None else "", mixed, trouble)
+    return step(said, f"The seed was {fit.seed}." if fit.seed is not None else "", mixed, trouble)

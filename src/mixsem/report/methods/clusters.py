@@ -53,7 +53,6 @@ def cluster_methods(
     measurement: MeasurementFit | BayesianFit | None = None,
     details: BayesianDetails | None = None,
     errors: StandardErrors | None = None,
-    seed: int | None = None,
     min_size: int | None = None,
 ) -> MethodsText:
     """The methods section of a clustering.
@@ -68,14 +67,14 @@ def cluster_methods(
         What was computed from the draws of a Bayesian one; None computes what is told of the sampling.
     errors
         Standard errors of the fit that is described; None for those that are known without being asked.
-    seed, min_size
-        Seed of the starts, and smallest group that was kept when the data were read, if they are known.
+    min_size
+        Smallest group that was kept when the data were read, if it is known.
     """
     fit = fits[choice.k]
     bayesian = isinstance(measurement, BayesianFit)
     steps: tuple[tuple[str, str], ...] = ()
     if isinstance(measurement, BayesianFit):
-        steps = bayesian_parts(measurement, details, seed)
+        steps = bayesian_parts(measurement, details)
     elif measurement is not None:
         steps = (("Measurement model", measurement_sentences(measurement)),)
     known = known_errors(fit)[0] if errors is None else errors
@@ -85,7 +84,7 @@ def cluster_methods(
             ("Approach", _approach(fit)),
             *steps,
             ("Factor covariances", _factors(fit.moments, measurement)),
-            ("Clusters", _clusters(fits, fit, seed)),
+            ("Clusters", _clusters(fits, fit)),
             *((("Number of clusters", _number(fits, choice)),) if len(fits) > 1 else ()),
             ("Uncertainty", _uncertainty(fit, known)),
             ("Software", bayesian_software(measurement) if bayesian else software()),  # type: ignore[arg-type]
@@ -143,7 +142,7 @@ def _factors(moments: FactorMoments, measurement: MeasurementFit | BayesianFit |
     )
 
 
-def _clusters(fits: MixtureSelection, fit: MixtureFit, seed: int | None) -> str:
+def _clusters(fits: MixtureSelection, fit: MixtureFit) -> str:
     """Step 3: the structural model, what belongs to clusters, starts, convergence."""
     path, model = fit.path, fit.specification
     names = [regression_name(path.nodes[j], path.nodes[i]) for j, i in zip(path.outcome, path.predictor, strict=True)]
@@ -170,7 +169,7 @@ def _clusters(fits: MixtureSelection, fit: MixtureFit, seed: int | None) -> str:
         f" likelihood with the EM algorithm {cite('em')}{leaps}, which stopped when one of its steps changed the"
         f" log-likelihood by less than {model.tolerance:g} or after {model.max_iterations:,} iterations."
     )
-    return step(said, f"{but[:1]}{but[1:]}." if but else "", free, means, tried, _starts(fit, seed))
+    return step(said, f"{but[:1]}{but[1:]}." if but else "", free, means, tried, _starts(fit))
 
 
 def _range(ks: Sequence[int]) -> str:
@@ -179,7 +178,7 @@ def _range(ks: Sequence[int]) -> str:
     return f"{ks[0]} to {ks[-1]}" if in_a_row else join([str(k) for k in ks])
 
 
-def _starts(fit: MixtureFit, seed: int | None) -> str:
+def _starts(fit: MixtureFit) -> str:
     """Starts, how many of them reached the solution, whether it converged."""
     record, model = fit.starts, fit.specification
     ended = "converged" if record.converged else "did not converge within these iterations"
@@ -187,7 +186,7 @@ def _starts(fit: MixtureFit, seed: int | None) -> str:
         given = "" if fit.k == 1 or isinstance(model.start, str) else "The iterations began at a given partition. "
         return f"{given}The solution {ended}."
     drawn = "random partitions" if model.start == "hard" else "random membership probabilities"
-    seeded = f" (seed {seed})" if seed is not None else ""
+    seeded = f" (seed {record.seed})" if record.seed is not None else ""
     said = f"Every number of clusters above 1 was started from {model.n_starts:,} {drawn}{seeded}."
     if record.n_best == 0:
         reached = "none of these starts reached the solution that splitting and merging found"

@@ -27,9 +27,7 @@ from .text import MethodsText
 __all__ = ["methods_text"]
 
 
-def methods_text(
-    fit: object, *, k: int | None = None, seed: int | None = None, min_size: int | None = None
-) -> MethodsText:
+def methods_text(fit: object, *, k: int | None = None, min_size: int | None = None) -> MethodsText:
     """Write how a result was obtained, as paragraphs for a methods section.
 
     Full sentences with citations, exact settings and the numbers of the fit: sample and missing values, model,
@@ -43,9 +41,9 @@ def methods_text(
         equation model (`SEMFit`, `SAMFit`), `InvarianceTest`, or mixed model (`MixedFit`, `GeneralisedFit`).
     k
         Number of clusters to describe, of a selection; by default `choose_clusters` decides.
-    seed, min_size
-        Seed, and smallest group that was kept when the data were read: what fits do not know. They are written down of
-        clusterings and measurement models.
+    min_size
+        Smallest group that was kept when the data were read, which fits do not know. It is written down of clusterings
+        and measurement models.
 
     Returns
     -------
@@ -68,7 +66,7 @@ def methods_text(
     >>> [source.short for source in text.sources]
     ['Bates et al., 2015', 'Kuznetsova et al., 2017']
     """
-    return _methods(fit, Told(k, seed, min_size))
+    return _methods(fit, Told(k, min_size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,6 @@ class Told:
     """What is told beside the fit; see `methods_text`."""
 
     k: int | None
-    seed: int | None
     min_size: int | None
 
 
@@ -94,11 +91,11 @@ def _mixture(fit: MixtureFit, told: Told) -> MethodsText:
 def _selection(fits: MixtureSelection, told: Told) -> MethodsText:
     choice = choose_clusters(fits, told.k)
     measurement = fits[choice.k].moments.measurement
-    return cluster_methods(fits, choice, measurement=measurement, seed=told.seed, min_size=told.min_size)
+    return cluster_methods(fits, choice, measurement=measurement, min_size=told.min_size)
 
 
 _methods.register(MeasurementFit)(lambda fit, told: measurement_methods(fit, told.min_size))
-_methods.register(BayesianFit)(lambda fit, told: bayesian_methods(fit, told.min_size, told.seed))
+_methods.register(BayesianFit)(lambda fit, told: bayesian_methods(fit, told.min_size))
 _methods.register(SEMFit)(lambda fit, _: equation_methods(fit))
 _methods.register(SAMFit)(lambda fit, _: two_step_methods(fit))
 _methods.register(InvarianceTest)(lambda test, _: invariance_methods(test))
