@@ -158,7 +158,7 @@ def test_against_another_optimiser(name):
                 best = min(best, found.fun)
         close = (
             OTHER_OPTIMISER if point.value else 1e-4
-        )  # a standard deviation has a kink at 0, where the other stops early
+        )  # SDs have a kink at 0: the other stops early
         assert point.zeta**2 < best + OTHER_OPTIMISER, point.value
         assert point.zeta**2 == pytest.approx(best, rel=0, abs=close), point.value
 
