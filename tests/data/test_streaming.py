@@ -41,8 +41,12 @@ def as_reader(frame: pa.Table, rows: int = 37) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_batches(frame.schema, frame.to_batches(max_chunksize=rows))
 
 
+#: Older versions of DuckDB close a connection that nobody holds, under its relations.
+CONNECTION = duckdb.connect()
+
+
 def as_relation(frame: pa.Table) -> Any:
-    return duckdb.connect().from_arrow(frame)
+    return CONNECTION.from_arrow(frame)
 
 
 SOURCES: dict[str, Callable[[pa.Table], Any]] = {

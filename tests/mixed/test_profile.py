@@ -156,9 +156,7 @@ def test_against_another_optimiser(name):
                 continue
             if abs(excess(found.x)) < OTHER_OPTIMISER * 1e-2:
                 best = min(best, found.fun)
-        close = (
-            OTHER_OPTIMISER if point.value else 1e-4
-        )  # SDs have a kink at 0: the other stops early
+        close = OTHER_OPTIMISER if point.value else 1e-4  # SDs have a kink at 0: the other stops early
         assert point.zeta**2 < best + OTHER_OPTIMISER, point.value
         assert point.zeta**2 == pytest.approx(best, rel=0, abs=close), point.value
 

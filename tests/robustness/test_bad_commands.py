@@ -164,7 +164,7 @@ def lines() -> dict[str, list[str]]:
             POWER,
             {
                 "groups": ["0", "-1", "a", "", "12.5", "12,,24", "9" * 30],
-                "sizes": ["0", "-1", "a", "", "50-", "200-50"],
+                "sizes": ["0", "-1", "a", "", "50-", "200-50", "9" * 30],
                 "clusters": ["0", "9", "a"],
                 "beta": ["a", "nan", "inf", "9"],
                 "reliability": ["middling", "2"],

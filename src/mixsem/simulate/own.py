@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import OptionError
 from .layout import Layout, is_number, lay_out
+from .truth import MOST_GROUPS, MOST_PEOPLE
 
 __all__ = ["Numbers", "OwnPopulation", "size_range"]
 
@@ -129,10 +130,13 @@ class OwnPopulation:
         low = min(sizes) if sizes and all(map(_whole, sizes)) else 0
         checks = {
             "coefficients": (K >= 1, "one mapping per cluster"),
-            "n_groups": (_whole(G) and G >= K, "a whole number, a group for each cluster or more"),
+            "n_groups": (
+                _whole(G) and K <= G <= MOST_GROUPS,
+                f"a whole number, {K} (one per cluster) to {MOST_GROUPS:,}",
+            ),
             "group_size": (
-                low >= 2 and (not isinstance(size, tuple) or len(size) == G),
-                '2 or more people: one number, one per group, or a range such as "50-200"',
+                low >= 2 and max(sizes) <= MOST_PEOPLE and (not isinstance(size, tuple) or len(size) == G),
+                f'2 to {MOST_PEOPLE:,} people: one number, one per group, or a range such as "50-200"',
             ),
             "proportions": (
                 shares is None or (isinstance(shares, tuple) and len(shares) == K and all(map(_positive, shares))),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import OptionError
 from .numbers import require_numbers
-from .truth import Truth, draw_clusters, generator
+from .truth import MOST_GROUPS, MOST_PEOPLE, Truth, draw_clusters, generator
 
 if TYPE_CHECKING:
     from .own import OwnPopulation
@@ -114,10 +114,15 @@ class Population:
         several = np.ndim(self.group_size) > 0
         checks = {
             "n_clusters": (1 <= self.n_clusters <= len(REGRESSIONS), "1 to 4"),
-            "n_groups": (self.n_groups >= self.n_clusters, "a group for each cluster or more"),
+            "n_groups": (
+                self.n_clusters <= self.n_groups <= MOST_GROUPS,
+                f"{self.n_clusters} (one per cluster) to {MOST_GROUPS:,}",
+            ),
             "group_size": (
-                np.min(self.group_size) >= 2 and (not several or np.size(self.group_size) == self.n_groups),
-                "2 or more people, one number or one per group",
+                np.min(self.group_size) >= 2
+                and np.max(self.group_size) <= MOST_PEOPLE
+                and (not several or np.size(self.group_size) == self.n_groups),
+                f"2 to {MOST_PEOPLE:,} people, one number or one per group",
             ),
             "reliability": (self.reliability in ("high", "low"), '"high" or "low"'),
             "loading_variance": (self.loading_variance >= 0, "0 or more"),

@@ -74,6 +74,10 @@ class Truth:
         return f"Truth: {len(self.groups)} groups in {len(self.B)} clusters, N = {self.n.sum():,}"
 
 
+#: Groups of a population, and people of a group: more are a slip of the finger.
+MOST_GROUPS, MOST_PEOPLE = 10_000_000, 1_000_000_000
+
+
 def generator(seed: int, *, stream: int) -> Generator:
     """Return the random numbers of one purpose; streams of the same seed are independent."""
     if seed < 0:

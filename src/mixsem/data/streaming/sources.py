@@ -66,12 +66,14 @@ def _arrow_batches(source: Any, wanted: list[str]) -> Iterable[Any]:
 def _polars_batches(native: Any) -> Iterable[Any]:
     if hasattr(native, "collect_batches"):
         return native.collect_batches(chunk_size=BLOCK, maintain_order=True, engine="streaming")
-    return iter([native.collect()])  # an older polars has the rows at once
+    return (query.collect() for query in (native,))  # an older polars has the rows at once
 
 
 def _duckdb_batches(native: Any) -> Iterable[Any]:
-    reader = getattr(native, "to_arrow_reader", None) or native.fetch_record_batch
-    return reader(BLOCK)
+    names = ("to_arrow_reader", "fetch_record_batch", "fetch_arrow_reader")  # the newest first
+    reader = next(getattr(native, name) for name in names if hasattr(native, name))
+    batches: Iterable[Any] = reader(BLOCK)
+    return batches
 
 
 _OPENERS: dict[nw.Implementation, Callable[[Any], Iterable[Any]]] = {
