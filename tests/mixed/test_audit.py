@@ -75,7 +75,9 @@ def test_sizes_and_notes():
     assert audit.sizes.to_dict("records") == [
         {"group": "Subject", "levels": 18, "min": 1, "median": 10.0, "max": 10, "singletons": 1}
     ]
-    assert audit.notes == ("Subject has 6 to 19 levels: SDs over its levels are imprecise, as their intervals show.",)
+    assert audit.notes == (
+        "Fewer than 20 levels: Subject (18). SDs over so few are imprecise, as their intervals show.",
+    )
     (note,) = mx.check_design("y ~ x + of_g + (1 | g)", clean()).notes
     assert note == "Constant within g, so without random slopes over it: of_g."
 

@@ -14,6 +14,7 @@ import pytest
 import mixsem as mx
 from mixsem.errors import MixsemWarning, ModelError, OptionError, OutputError
 from mixsem.guided import beside, checks, figures, smaller
+from mixsem.guided.figures import figure_plans
 from mixsem.guided.part import attempt, sentence
 from mixsem.report.names import MIXED_FILES
 
@@ -305,3 +306,13 @@ def test_files_of_a_generalised_model(herds: pd.DataFrame, tmp_path: Path) -> No
 def test_boundary_of_the_verdicts() -> None:
     made = list(checks.check_items([checks.Check("A", "look", "x"), checks.Check("B", "passed", "y")]))
     assert made[0] == sentence("1 check passed, 1 to look into: a.")
+
+
+def test_the_spread_of_residuals_of_two_values_is_not_interpreted() -> None:
+    sleep = mx.data.sleepstudy()
+    sleep["slow"] = (sleep["Reaction"] > 300).astype(int)
+    binary = mx.glmer("slow ~ Days + (1 | Subject)", sleep, family="binomial")
+    linear = mx.lmer("Reaction ~ Days + (1 | Subject)", sleep)
+    said = [next(p.caption for p in figure_plans(fit) if p.name == "residuals") for fit in (binary, linear)]
+    assert "two values" in said[0] and "variances that differ" not in said[0]
+    assert "two values" not in said[1] and "variances that differ" in said[1]

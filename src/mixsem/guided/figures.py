@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..mixed.fit import MixedFit
 from ..mixed.variance.intraclass import icc
 from ..mixed.variance.sources import has_slopes
@@ -39,6 +41,13 @@ class FigurePlan:
     draw: Callable[[], Figure]
 
 
+def _spread(fit: AnyFit) -> str:
+    """What the spread of residuals tells; with two values of the response it follows from their means."""
+    if np.unique(fit.design.y).size == 2:
+        return "the response has two values, which give two curves of points, and their spread tells little."
+    return "a line that rises or falls points to residual variances that differ."
+
+
 def figure_plans(fit: AnyFit) -> Iterator[FigurePlan]:
     """The figures of a fit, in order."""
     from .. import plots
@@ -64,7 +73,7 @@ def figure_plans(fit: AnyFit) -> Iterator[FigurePlan]:
         "residuals",
         f"Residuals and {against}",
         "Residuals in standard deviations. Left: a line that leaves 0 points to a relation that is not straight. Right:"
-        " a line that rises or falls points to residual variances that differ.",
+        f" {_spread(fit)}",
         lambda: plots.mixed_residuals(fit),
     )
     yield FigurePlan(

@@ -110,7 +110,7 @@ def check_design(
     ---------------------------------------------
     Subject      18   10    10.0   10           0
     ---------------------------------------------
-    Subject has 6 to 19 levels: SDs over its levels are imprecise, as their intervals show.
+    Fewer than 20 levels: Subject (18). SDs over so few are imprecise, as their intervals show.
     """
     audited, text = _subject(formula, data, family, weights, offset)
     findings = [finding for check in CHECKS for finding in check(audited)]
@@ -180,12 +180,11 @@ def _sizes(design: Design) -> pd.DataFrame:
 
 def _notes(design: Design) -> Iterator[str]:
     """What is good to know: factors with some levels, and predictors of levels, which can have no random slope."""
-    some = [f.name for f in design.factors if FEW_LEVELS <= f.n_levels < SOME_LEVELS]
+    some = [f"{f.name} ({f.n_levels})" for f in design.factors if FEW_LEVELS <= f.n_levels < SOME_LEVELS]
     if some:
-        has, its = ("has", "its") if len(some) == 1 else ("have", "their")
         yield (
-            f"{enumerate_briefly(some)} {has} {FEW_LEVELS} to {SOME_LEVELS - 1} levels: SDs over {its} levels are"
-            " imprecise, as their intervals show."
+            f"Fewer than {SOME_LEVELS} levels: {enumerate_briefly(some)}. SDs over so few are imprecise, as their"
+            " intervals show."
         )
     for factor in design.factors:
         still = [
