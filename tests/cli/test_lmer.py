@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pyarrow import csv
 
 import mixsem as mx
 from mixsem.cli import lmer_parser
@@ -63,9 +64,7 @@ def test_prints_and_writes_what_python_gives(run: Run, sleep: pd.DataFrame) -> N
     assert f"{fit.objective:,.2f}" in outcome.out
     assert outcome.out.endswith(f"Results in out: {', '.join(MIXED_FILES)}\n")
 
-    fixed, random, varcorr = (
-        pd.read_csv(f"out/{name}.csv", float_precision="round_trip") for name in ("fixed", "random", "varcorr")
-    )
+    fixed, random, varcorr = (csv.read_csv(f"out/{name}.csv").to_pandas() for name in ("fixed", "random", "varcorr"))
     assert list(fixed) == ["name", "estimate", "se", "df", "statistic", "p_value", "lower", "upper"]
     assert fixed["estimate"].tolist() == fit.fixef.tolist()
     assert fixed["se"].tolist() == pytest.approx(fit.se.tolist(), rel=ROUNDING)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pyarrow import csv
 
 import mixsem as mx
 from mixsem.report.document import Listing, Summary
@@ -220,7 +221,7 @@ def test_result_files(single: mx.SEMFit, tmp_path: Path) -> None:
     page = files["report.html"].read_text()
     assert "<h1>Speed &lt;and&gt; sight</h1>" in page and "mixsem sem m.txt d.csv" in page and "<svg " in page
     assert 'href="http' not in page.replace("https://doi", "")
-    frame = pd.read_csv(files["parameters.csv"], float_precision="round_trip")
+    frame = csv.read_csv(files["parameters.csv"]).to_pandas()
     np.testing.assert_array_equal(frame["estimate"], mx.tidy(single)["estimate"])
     record = json.loads(files["fit.json"].read_text(), parse_constant=pytest.fail)
     assert record["kind"] == "sem" and record["estimator"] == "MLR" and record["n_people"] == 300

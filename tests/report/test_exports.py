@@ -92,6 +92,11 @@ def test_csv_has_the_values_unrounded_and_no_formulas() -> None:
     assert frame.loc[0, "chisq"] == -1234.567 and np.isnan(frame.loc[1, "p"])
 
 
+def test_csv_tells_apart_what_stands_under_several_headings() -> None:
+    columns = (Column("c", "C"), Column("e", "Est", group="Mixed"), Column("e", "Est", group="GEE"))
+    assert Table("T", columns, (("x", 1.0, 2.0),)).to_csv() == "c,Mixed: e,GEE: e\nx,1.0,2.0\n"
+
+
 def test_word_carries_its_look_in_every_cell() -> None:
     look = Look(TABLE.to_word())
     assert look.bare == [] and "class" not in look.attributes and "id" not in look.attributes

@@ -113,8 +113,8 @@ def lines() -> dict[str, list[str]]:
         "invariance": (
             INVARIANCE,
             {
-                "levels": ["tight"],
-                "estimator": ["OLS"],
+                "levels": ["tight", "", ","],
+                "estimator": ["OLS", ""],
                 "partial": ["trust =~ t9", ""],
                 "threshold": ["0.2"],
                 "min-share": ["0.5"],
@@ -131,7 +131,7 @@ def lines() -> dict[str, list[str]]:
                 "group": ["nation"],
                 "group-equal": ["loadings", "everything"],
                 "group-partial": ["trust =~ t2"],
-                "estimator": ["OLS"],
+                "estimator": ["OLS", ""],
                 "ordered": ["t9"],
                 "missing": ["fiml"],
             },

@@ -12,7 +12,7 @@ from ..errors import OptionError
 from ..report.names import EQUATION_FILES
 from .console import short_warnings
 from .options import ModelText, model_text
-from .output import Output, check_output, listed, output_options, print_outcome, save_fit
+from .output import Output, check_output, listed, output_options, print_outcome, require_names, save_fit
 from .wording import about_model
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def equation_options(arguments: argparse.Namespace, command: str = "") -> Equati
         raise OptionError(f"there is no file {data}", todo="check the path")
     if arguments.group is not None and not arguments.group.strip():
         raise OptionError("--group is empty", allowed="the name of a column", todo="name the column of the groups")
+    require_names("--estimator", arguments.estimator)
     ordered: tuple[str, ...] | bool = listed(arguments.ordered)
     if ordered == ("all",):
         ordered = True

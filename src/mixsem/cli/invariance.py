@@ -14,7 +14,7 @@ from ..syntax.sem import parse_model
 from .console import progress_bar, short_warnings
 from .documents import invariance_json
 from .options import ModelText, block_option, model_text
-from .output import Output, check_output, listed, output_options, print_outcome
+from .output import Output, check_output, listed, output_options, print_outcome, require_names
 from .variance import number
 from .wording import about_model
 
@@ -75,6 +75,8 @@ def invariance_options(arguments: argparse.Namespace, command: str = "") -> Inva
             allowed="--min-size with --missing listwise: it counts complete rows",
             todo="leave small groups out of the file",
         )
+    require_names("--levels", arguments.levels)
+    require_names("--estimator", arguments.estimator)
     ordered: tuple[str, ...] | bool = listed(arguments.ordered)
     if ordered == ("all",):
         ordered = True

@@ -138,6 +138,12 @@ def listed(values: list[str] | None) -> tuple[str, ...]:
     return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())
 
 
+def require_names(option: str, values: str | list[str] | None) -> None:
+    """Refuse an option that was given and names nothing, such as an empty variable of a script."""
+    if values is not None and not listed([values] if isinstance(values, str) else values):
+        raise OptionError(f"{option} names nothing", allowed="one name or more", todo=f"leave {option} out")
+
+
 def check_output(output: Output, files: Sequence[str], inputs: Iterable[Path], others: Iterable[Path] = ()) -> None:
     """Refuse before the work what cannot be written after it.
 

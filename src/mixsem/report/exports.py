@@ -23,11 +23,18 @@ def table_csv(table: Table) -> str:
     """Comma-separated values, unrounded, under the names of the columns; text that would be a formula gets a mark."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([_text(column.name) for column in table.columns])
+    writer.writerow(_csv_headings(table))
     writer.writerows(
         [_csv_cell(value.value if isinstance(value, Cell) else value) for value in row] for row in table.rows
     )
     return buffer.getvalue()
+
+
+def _csv_headings(table: Table) -> list[str]:
+    """Names of the columns; the heading over several columns comes before names that stand under others too."""
+    names = [column.name for column in table.columns]
+    shared = {name for name in names if names.count(name) > 1}
+    return [_text(f"{c.group}: {c.name}" if c.name in shared and c.group else c.name) for c in table.columns]
 
 
 def _csv_cell(value: object) -> object:
