@@ -7,7 +7,7 @@ import pytest
 
 import mixsem as mx
 from mixsem.bayes.estimate import compile_posterior
-from mixsem.bayes.nuts import run_nuts
+from mixsem.bayes.nuts import Report, run_nuts
 from mixsem.bayes.posterior import Equal, Posterior, Random
 from mixsem.bayes.sampling import sample_posterior
 from mixsem.bayes.start import central_point, scattered_point
@@ -26,7 +26,9 @@ def posterior() -> Posterior:
     return compile_posterior(table, moments, lambda m, e: Random() if m.matrix[e] == 0 else Equal(), mx.Priors())
 
 
-def draw(posterior: Posterior, sampling: mx.Sampling = SHORT, *, seed: int = 3, native: bool = True) -> np.ndarray:
+def draw(
+    posterior: Posterior, sampling: mx.Sampling = SHORT, *, seed: int = 3, native: bool = True, report: Report = None
+) -> np.ndarray:
     centre = central_point(posterior)
 
     def start(chain_seed: int) -> np.ndarray:
@@ -37,7 +39,7 @@ def draw(posterior: Posterior, sampling: mx.Sampling = SHORT, *, seed: int = 3, 
         return point
 
     seeds = [seed + 100 * c for c in range(sampling.chains)]
-    return run_nuts(posterior.problem, start, sampling, seeds, native=native).x
+    return run_nuts(posterior.problem, start, sampling, seeds, report, native).x
 
 
 def test_draws_do_not_depend_on_the_number_of_cores(posterior: Posterior) -> None:
@@ -76,3 +78,13 @@ def test_a_chain_that_cannot_start_is_an_error_that_says_so(posterior: Posterior
     with pytest.raises(mx.errors.ModelError, match="the sampler could not run") as caught:
         run_nuts(posterior.problem, lambda seed: np.full(posterior.n_coordinates, np.nan), SHORT, [1, 2, 3])
     assert caught.value.allowed and caught.value.todo
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_both_ways_report_and_name_what_cannot_start(posterior: Posterior, native: bool) -> None:
+    told: list[tuple[int, int]] = []
+    draw(posterior, report=lambda done, total: told.append((done, total)), native=native)
+    each = SHORT.warmup + SHORT.draws
+    assert told[-1] == (SHORT.chains * each, SHORT.chains * each)
+    with pytest.raises(mx.errors.ModelError, match="could not run"):
+        run_nuts(posterior.problem, lambda _: np.full(posterior.n_coordinates, np.nan), SHORT, [1], None, native)

@@ -36,9 +36,8 @@ def draw(
             nu[ITEMS.index("b4")] += intercepts
         sd = np.exp(rng.normal(scale=0.15, size=2))
         Phi = np.array([[1.0, 0.3], [0.3, 1.0]]) * np.outer(sd, sd)
-        x = rng.multivariate_normal(
-            nu + Lambda @ rng.normal(scale=0.4, size=2), Lambda @ Phi @ Lambda.T + 0.4 * np.eye(10), n
-        )
+        mean, Sigma = nu + Lambda @ rng.normal(scale=0.4, size=2), Lambda @ Phi @ Lambda.T + 0.4 * np.eye(10)
+        x = rng.multivariate_normal(mean, Sigma, n, method="cholesky")  # others differ between versions of LAPACK
         S[f"g{g:02d}"], M[f"g{g:02d}"] = np.cov(x.T), x.mean(axis=0)
     return mx.SampleMoments.from_covariances(S, n=n, means=M, items=ITEMS)
 

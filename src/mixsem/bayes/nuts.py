@@ -64,7 +64,7 @@ def run_nuts(
     seeds
         Seed of every chain.
     report
-        Called with the draws done and the draws to do; by native calls only.
+        Called with the draws done and the draws to do; through Python after each chain only.
     native
         Call the posterior by its address if the library can.
     """
@@ -76,7 +76,11 @@ def run_nuts(
         except (AttributeError, TypeError, ImportError):  # a version of the library with other internals
             chains = None
     if chains is None:
-        chains = [_run_through_python(problem, n_coordinates, start, sampling, seed) for seed in seeds]
+        chains, each = [], sampling.warmup + sampling.draws
+        for seed in seeds:
+            chains.append(_run_through_python(problem, n_coordinates, start, sampling, seed))
+            if report is not None:
+                report(len(chains) * each, len(seeds) * each)
     x = np.stack([chain[0] for chain in chains])
     statistics = {name: np.stack([chain[1][name] for chain in chains]) for name in _STATISTICS}
     kept = {name: values[:, -sampling.draws :] for name, values in statistics.items()}
@@ -148,7 +152,10 @@ def _native_sampler(
         progress = lib.ProgressType.template_callback(
             REPORT_EVERY, "{{ total_finished_draws }}", 1, lambda text: counter(int(text or 0))
         )
-    return lib.PySampler.from_pymc(settings, 1, model, progress, lib.PyStorage.arrow()), table
+    entry = lib.PySampler.from_pymc
+    # Later versions have a place for another callback, and for how often it is called.
+    unused = (None, REPORT_EVERY) if "extra_callback" in (entry.__text_signature__ or "") else ()
+    return entry(settings, 1, model, progress, *unused, lib.PyStorage.arrow()), table
 
 
 def _is_finished(sampler: Any) -> bool:
@@ -158,14 +165,17 @@ def _is_finished(sampler: Any) -> bool:
     except TimeoutError:
         return False
     except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(
-            f"the sampler could not run: {reason}",
-            allowed="models whose posterior is finite near their starting values",
-            todo="look for groups or items that make no sense under the model, such as factors that are one; a flat"
-            " prior may leave the posterior without a finite total",
-        ) from error
+        raise _no_start(error) from error
     return True
+
+
+def _no_start(error: RuntimeError) -> ModelError:
+    return ModelError(
+        f"the sampler could not run: {str(error).splitlines()[0]}",
+        allowed="models whose posterior is finite near their starting values",
+        todo="look for groups or items that make no sense under the model, such as factors that are one; a flat"
+        " prior may leave the posterior without a finite total",
+    )
 
 
 def _collect(sampler: Any, table: Array, sampling: Sampling) -> Chain:
@@ -205,17 +215,20 @@ def _run_through_python(problem: Problem, n_coordinates: int, start: Start, samp
         ["x"],
         make_initial_point_fn=start,
     )
-    result = nutpie.sample(
-        model,
-        draws=sampling.draws,
-        tune=sampling.warmup,
-        chains=1,
-        cores=1,
-        seed=seed,
-        progress_bar=False,
-        target_accept=sampling.target_accept,
-        maxdepth=sampling.max_depth,
-    )
+    try:
+        result = nutpie.sample(
+            model,
+            draws=sampling.draws,
+            tune=sampling.warmup,
+            chains=1,
+            cores=1,
+            seed=seed,
+            progress_bar=False,
+            target_accept=sampling.target_accept,
+            maxdepth=sampling.max_depth,
+        )
+    except RuntimeError as error:
+        raise _no_start(error) from error
     parts = (result.warmup_sample_stats, result.sample_stats)
     statistics = {name: np.concatenate([part[name].to_numpy()[0] for part in parts]) for name in _STATISTICS}
     return result.posterior["x"].to_numpy()[0], statistics
