@@ -51,6 +51,14 @@ def test_calls_through_python_give_the_same_draws(posterior: Posterior) -> None:
     np.testing.assert_array_equal(draw(posterior), draw(posterior, native=False))
 
 
+def test_the_installed_library_is_called_by_its_compiled_entry(
+    posterior: Posterior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way through Python gives the same draws: nothing else would tell of a version with other internals."""
+    monkeypatch.setattr("mixsem.bayes.nuts._run_through_python", lambda *_: pytest.fail("called through Python"))
+    assert np.isfinite(draw(posterior)).all()
+
+
 def test_another_seed_gives_other_draws_and_chains_differ(posterior: Posterior) -> None:
     x = draw(posterior)
     assert not np.isclose(x, draw(posterior, seed=4)).all(axis=(0, 1)).any()

@@ -134,7 +134,7 @@ def test_finds_a_correlation_where_every_gap_is_wide():
     fit = lmer("y ~ time + (1 | person)", data, reml=False, residual=structure)
     other = lmer("y ~ time + (1 | person)", wide, reml=False, residual=structure)
     assert other.loglik == pytest.approx(fit.loglik, abs=10 * LOGLIK)  # two searches, phi on two scales
-    assert other.residual.phi**12 == pytest.approx(fit.residual.phi, rel=10 * SAME_FIT)
+    assert other.residual.phi**12 == pytest.approx(fit.residual.phi, rel=10 * SAME_FIT)  # the same reason
 
 
 def test_order_of_rows_and_origin_of_time_do_not_matter(schools):

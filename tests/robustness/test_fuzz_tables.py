@@ -111,6 +111,17 @@ def test_moments_of_any_table_are_finite_or_refused(one, two, group, library):
     pd.testing.assert_frame_equal(frame, before)
 
 
+def panel_of(response, predictor, group):
+    """A table of three columns of these kinds."""
+    return pd.DataFrame(
+        {
+            "y": COLUMNS[response](NUMBERS[:, 0]),
+            "x": COLUMNS[predictor](NUMBERS[:, 1]),
+            "g": COLUMNS[group](NUMBERS[:, 2] // 1),
+        }
+    )
+
+
 @settings(max_examples=MANY)
 @given(
     KINDS, KINDS, KINDS, LIBRARIES, st.sampled_from(["y ~ x + (1 | g)", "y ~ C(x) + (1 | g)", "y ~ I(x > 0) + (x | g)"])
@@ -118,13 +129,7 @@ def test_moments_of_any_table_are_finite_or_refused(one, two, group, library):
 def test_designs_of_any_table_are_finite_or_refused(response, predictor, group, library, formula):
     from mixsem.mixed.designs.design import read_design
 
-    frame = pd.DataFrame(
-        {
-            "y": COLUMNS[response](NUMBERS[:, 0]),
-            "x": COLUMNS[predictor](NUMBERS[:, 1]),
-            "g": COLUMNS[group](NUMBERS[:, 2] // 1),
-        }
-    )
+    frame = panel_of(response, predictor, group)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -140,13 +145,7 @@ def test_designs_of_any_table_are_finite_or_refused(response, predictor, group, 
 @settings(max_examples=40)
 @given(KINDS, KINDS, KINDS)
 def test_fits_of_any_table_are_finite_or_refused(response, predictor, group):
-    frame = pd.DataFrame(
-        {
-            "y": COLUMNS[response](NUMBERS[:, 0]),
-            "x": COLUMNS[predictor](NUMBERS[:, 1]),
-            "g": COLUMNS[group](NUMBERS[:, 2] // 1),
-        }
-    )
+    frame = panel_of(response, predictor, group)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
